@@ -1,0 +1,137 @@
+"""The records that flow between the stages; shapes are checked once, here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvipe.skeleton import Skeleton
+
+
+def _check_shape(record: str, name: str, array: NDArray, shape: tuple[int | None, ...]) -> None:
+    matches = array.ndim == len(shape) and all(want in (None, got) for want, got in zip(shape, array.shape))
+    if not matches:
+        expected = "(" + ", ".join("any" if want is None else str(want) for want in shape) + ")"
+        raise ValueError(f"{record}.{name}: expected shape {expected}, got {array.shape}")
+
+
+def _check_times(record: str, time_s: NDArray) -> None:
+    if not np.isfinite(time_s).all() or (np.diff(time_s) <= 0).any():
+        raise ValueError(f"{record}.time_s: expected finite, strictly rising times")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One upright picture of a video.
+
+    Attributes:
+        index: Number of the frame in the source, from 0.
+        time_s: Presentation time; 0 is the container's start.
+        image: (H, W, 3) uint8, BGR, upright.
+    """
+
+    index: int
+    time_s: float
+    image: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        _check_shape("Frame", "image", self.image, (None, None, 3))
+
+
+@dataclass(frozen=True)
+class FramePoses:
+    """Everybody whom a detector saw in one frame (P people, K joints), in pixels of the upright frame.
+
+    Attributes:
+        index, time_s: Those of the frame.
+        keypoints: (P, K, 2) float32; NaN = not seen.
+        scores: (P, K) float32 in [0, 1]; 0 where not seen.
+        boxes: (P, 4) float32: x0, y0, x1, y1.
+        box_scores: (P,) float32 in [0, 1].
+    """
+
+    index: int
+    time_s: float
+    keypoints: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    boxes: NDArray[np.float32]
+    box_scores: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        _check_shape("FramePoses", "keypoints", self.keypoints, (None, None, 2))
+        people, joints = self.keypoints.shape[:2]
+        _check_shape("FramePoses", "scores", self.scores, (people, joints))
+        _check_shape("FramePoses", "boxes", self.boxes, (people, 4))
+        _check_shape("FramePoses", "box_scores", self.box_scores, (people,))
+
+
+@dataclass(frozen=True)
+class PoseTrack:
+    """One person through a clip: T processed frames from the first to the last sighting, K joints.
+
+    Attributes:
+        person_id: Identity within the clip, from 1.
+        skeleton: The joints of `keypoints`.
+        index: (T,) int64 frame numbers in the source.
+        time_s: (T,) float64 presentation times, rising.
+        keypoints: (T, K, 2) float32 pixels of the upright source frame; NaN = not seen.
+        scores: (T, K) float32 in [0, 1]; 0 where not seen.
+        boxes: (T, 4) float32: x0, y0, x1, y1; NaN where the person was not seen.
+        box_scores: (T,) float32; NaN where the person was not seen.
+    """
+
+    person_id: int
+    skeleton: Skeleton
+    index: NDArray[np.int64]
+    time_s: NDArray[np.float64]
+    keypoints: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    boxes: NDArray[np.float32]
+    box_scores: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        _check_times("PoseTrack", self.time_s)
+        frames, joints = len(self.time_s), self.skeleton.n_joints
+        _check_shape("PoseTrack", "index", self.index, (frames,))
+        _check_shape("PoseTrack", "keypoints", self.keypoints, (frames, joints, 2))
+        _check_shape("PoseTrack", "scores", self.scores, (frames, joints))
+        _check_shape("PoseTrack", "boxes", self.boxes, (frames, 4))
+        _check_shape("PoseTrack", "box_scores", self.box_scores, (frames,))
+
+    @property
+    def is_seen(self) -> NDArray[np.bool_]:
+        """(T,) whether the person was detected in the frame."""
+        return np.isfinite(self.keypoints).all(-1).any(-1)
+
+
+@dataclass(frozen=True)
+class EmbeddingTrack:
+    """The embeddings of one person through a clip.
+
+    Attributes:
+        person_id: Identity within the clip.
+        time_s: (T,) float64 presentation times, rising.
+        vectors: (T, D) float32; NaN where not valid.
+        uncertainty: (T,) float32 expected NP-MPJPE in torso lengths; NaN where not valid.
+        valid: (T,) bool, whether the frame has an embedding.
+        model: Id of the weights; embeddings of two models cannot be compared.
+        root_rotation: (T, 4) float32 quaternion (w, x, y, z) from the canonical to the camera frame; NaN = unknown.
+    """
+
+    person_id: int
+    time_s: NDArray[np.float64]
+    vectors: NDArray[np.float32]
+    uncertainty: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    model: str
+    root_rotation: NDArray[np.float32] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _check_times("EmbeddingTrack", self.time_s)
+        frames = len(self.time_s)
+        _check_shape("EmbeddingTrack", "vectors", self.vectors, (frames, None))
+        _check_shape("EmbeddingTrack", "uncertainty", self.uncertainty, (frames,))
+        _check_shape("EmbeddingTrack", "valid", self.valid, (frames,))
+        _check_shape("EmbeddingTrack", "root_rotation", self.root_rotation, (frames, 4))
