@@ -11,8 +11,7 @@ from vvipe.skeleton import Skeleton
 
 
 def _check_shape(record: str, name: str, array: NDArray, shape: tuple[int | None, ...]) -> None:
-    matches = array.ndim == len(shape) and all(want in (None, got) for want, got in zip(shape, array.shape))
-    if not matches:
+    if array.ndim != len(shape) or any(w not in (None, g) for w, g in zip(shape, array.shape, strict=True)):
         expected = "(" + ", ".join("any" if want is None else str(want) for want in shape) + ")"
         raise ValueError(f"{record}.{name}: expected shape {expected}, got {array.shape}")
 
@@ -103,7 +102,7 @@ class PoseTrack:
     @property
     def is_seen(self) -> NDArray[np.bool_]:
         """(T,) whether the person was detected in the frame."""
-        return np.isfinite(self.keypoints).all(-1).any(-1)
+        return np.asarray(np.isfinite(self.keypoints).all(-1).any(-1))
 
 
 @dataclass(frozen=True)
