@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vvipe.skeleton import Skeleton
+
+if TYPE_CHECKING:  # the protocol's module needs these records
+    from poseflow.detect.protocol import DetectorInfo, ModelFile
 
 
 def _check_shape(record: str, name: str, array: NDArray, shape: tuple[int | None, ...]) -> None:
@@ -134,3 +139,68 @@ class EmbeddingTrack:
         _check_shape("EmbeddingTrack", "uncertainty", self.uncertainty, (frames,))
         _check_shape("EmbeddingTrack", "valid", self.valid, (frames,))
         _check_shape("EmbeddingTrack", "root_rotation", self.root_rotation, (frames, 4))
+
+
+@dataclass(frozen=True)
+class ClipMetadata:
+    """How an embedded clip was made; None = not known (somebody's own keypoints say nothing of their video).
+
+    Attributes:
+        source: File name of the video or of the keypoints, or ``webcam 0``.
+        frames: Frames that were processed, whether or not somebody was in them.
+        size: (width, height) of the upright picture in pixels.
+        rotation_deg: Rotation that the container asks for; keypoints are already upright.
+        duration_s: Length of the source.
+        detector: What found the keypoints.
+        model: Id of the embedding weights, and their SHA-256.
+        is_smoothed: Whether the embeddings are those of smoothed keypoints; stored keypoints are always raw.
+        command: The command line, if one was used.
+        versions: Package name -> version.
+        format_version: Version of the file format.
+    """
+
+    source: str
+    frames: int
+    size: tuple[int, int] | None = None
+    rotation_deg: int | None = None
+    duration_s: float | None = None
+    detector: DetectorInfo | None = None
+    model: ModelFile | None = None
+    is_smoothed: bool | None = None
+    command: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    format_version: int = 1
+
+
+@dataclass(frozen=True)
+class EmbeddedClip:
+    """The people of one clip: raw keypoints and embeddings, one track of each for every person.
+
+    Attributes:
+        tracks: Raw keypoints (not smoothed), one track a person.
+        embeddings: Embeddings in the order of `tracks`, for the same frames.
+        metadata: How the clip was made.
+    """
+
+    tracks: tuple[PoseTrack, ...]
+    embeddings: tuple[EmbeddingTrack, ...]
+    metadata: ClipMetadata
+
+    def __post_init__(self) -> None:
+        ids = [track.person_id for track in self.tracks]
+        if ids != [embedding.person_id for embedding in self.embeddings] or len(set(ids)) != len(ids):
+            raise ValueError("EmbeddedClip: expected one track and one embedding a person, in the same order")
+        for track, embedding in zip(self.tracks, self.embeddings, strict=True):
+            if not np.array_equal(track.time_s, embedding.time_s):
+                raise ValueError(f"EmbeddedClip: person {track.person_id}: track and embedding differ in their times")
+
+    @property
+    def person_ids(self) -> tuple[int, ...]:
+        return tuple(track.person_id for track in self.tracks)
+
+    def person(self, person_id: int) -> tuple[PoseTrack, EmbeddingTrack]:
+        """The raw track and the embeddings of one person; raises ValueError for an id that is not there."""
+        if person_id not in self.person_ids:
+            raise ValueError(f"no person {person_id}; there are {', '.join(map(str, self.person_ids))}")
+        position = self.person_ids.index(person_id)
+        return self.tracks[position], self.embeddings[position]
