@@ -1,4 +1,4 @@
-"""Packaging of poseflow; the tools' settings are in pyproject.toml."""
+"""Packaging of poseflow; the tools' settings are in pyproject.toml, the exact versions in requirements.lock."""
 
 from pathlib import Path
 
@@ -11,6 +11,7 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=[
         "vvipe",
@@ -42,7 +43,25 @@ setup(
         "tqdm>=4.66",
         "tensorboard>=2.18",
         "onnxruntime>=1.19",
+        # What the packages of poseflow/requirements-nodeps.txt import; their own metadata is not followed.
+        "absl-py>=2",
+        "attrs>=23",
+        "flatbuffers>=23",
+        "json-tricks>=3.17",
+        "matplotlib>=3.9",
+        "munkres>=1.1.4",
+        "pillow>=10",
+        "protobuf>=6.31.1,<7",  # mediapipe 0.10.21 fails with 7, onnx 1.23 with 5
         "pycocotools>=2.0.8",
+        "shapely>=2.0.5",
+        "six>=1.16",
+        "terminaltables>=3.1.10",
     ],
+    extras_require={
+        "dev": [
+            "mypy>=1.13",
+            "ruff>=0.9",
+        ],
+    },
     entry_points={"console_scripts": ["poseflow = poseflow_cli.main:main"]},
 )
