@@ -8,7 +8,7 @@ NEWEST_OF_MEDIAPIPE = (3, 12)
 
 def complaint(version, needs_mediapipe):
     """What is wrong with the Python version (major, minor), or None."""
-    found = "this is Python {}.{} ({})".format(version[0], version[1], sys.executable)
+    found = f"this is Python {version[0]}.{version[1]} ({sys.executable})"
     if not OLDEST <= version <= NEWEST:
         return f"poseflow needs Python 3.11, 3.12 or 3.13; {found}. Install one, or name it: make PYTHON=python3.12"
     if needs_mediapipe and version > NEWEST_OF_MEDIAPIPE:
