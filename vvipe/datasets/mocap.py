@@ -1,0 +1,102 @@
+"""Motion capture as sequences of H36M-17 poses, from .npz, BVH and ASF/AMC."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vvipe.errors import FileFormatError
+
+NPZ_ARRAYS = ("poses", "lengths", "names", "labels", "subjects", "fps")
+
+
+@dataclass(frozen=True)
+class MocapSequence:
+    """One take of motion capture.
+
+    Attributes:
+        name: Id of the take.
+        subject: Id of the person.
+        label: What the person does; may be empty.
+        fps: Frames per second.
+        poses: (F, 17, 3) float32 metres, H36M-17 order, world frame with z up.
+    """
+
+    name: str
+    subject: str
+    label: str
+    fps: float
+    poses: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        if self.poses.ndim != 3 or self.poses.shape[1:] != (17, 3):
+            raise ValueError(f"MocapSequence.poses: expected (F, 17, 3), got {self.poses.shape}")
+        if not self.fps > 0:
+            raise ValueError(f"MocapSequence.fps: expected more than 0, got {self.fps}")
+
+
+def read_npz(path: Path) -> list[MocapSequence]:
+    """The takes of one .npz file with the arrays `poses`, `lengths`, `names`, `labels`, `subjects`, `fps`.
+
+    Raises:
+        FileFormatError: The file is no .npz, lacks an array, or its lengths do not add up.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            missing = [name for name in NPZ_ARRAYS if name not in archive]
+            if missing:
+                raise FileFormatError(f"{path}: array(s) {', '.join(missing)} missing; needed: {', '.join(NPZ_ARRAYS)}")
+            arrays = {name: archive[name] for name in NPZ_ARRAYS}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise FileFormatError(f"{path}: cannot be read as an .npz file of motion capture ({error})") from error
+    poses, lengths = arrays["poses"], arrays["lengths"]
+    if poses.ndim != 3 or poses.shape[1:] != (17, 3) or lengths.sum() != len(poses):
+        raise FileFormatError(f"{path}: expected poses (sum of lengths = {lengths.sum()}, 17, 3), got {poses.shape}")
+    ends = np.cumsum(lengths)
+    return [
+        MocapSequence(
+            name=str(arrays["names"][i]),
+            subject=str(arrays["subjects"][i]),
+            label=str(arrays["labels"][i]),
+            fps=float(arrays["fps"][i]),
+            poses=poses[end - length : end].astype(np.float32),
+        )
+        for i, (end, length) in enumerate(zip(ends, lengths, strict=True))
+    ]
+
+
+def read_mocap(path: Path) -> list[MocapSequence]:
+    """The takes of a .npz, .bvh or .amc file (with its .asf beside it), or of a folder of such files.
+
+    Raises:
+        FileFormatError: The file is missing, of another kind, or damaged.
+    """
+    from vvipe.datasets.acclaim import read_acclaim
+    from vvipe.datasets.bvh import read_bvh
+    from vvipe.datasets.folder import read_folder
+
+    if not path.exists():
+        raise FileFormatError(f"{path}: no such file or folder")
+    if path.is_dir():
+        return read_folder(path)
+    readers = {
+        ".npz": read_npz,
+        ".bvh": lambda file: [read_bvh(file)],
+        ".amc": lambda file: [read_acclaim(file)],
+    }
+    if path.suffix.lower() not in readers:
+        raise FileFormatError(f"{path}: motion capture is read from {', '.join(readers)} files, not {path.suffix!r}")
+    return readers[path.suffix.lower()](path)
+
+
+def resample(sequence: MocapSequence, fps: float) -> MocapSequence:
+    """The take at `fps` or less, by taking the nearest frames; a slower take is returned as it is."""
+    if sequence.fps <= fps:
+        return sequence
+    count = int(np.floor((len(sequence.poses) - 1) * fps / sequence.fps)) + 1
+    nearest = np.round(np.arange(count) * sequence.fps / fps).astype(int)
+    return replace(sequence, fps=fps, poses=sequence.poses[nearest])

@@ -1,0 +1,200 @@
+"""What the two stages sample: whole batches drawn by tensor code, each a function of (seed, iteration) alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from vvipe.cameras import TRAINING_RIG, CameraRange, project, push_back, random_distances, random_rotations
+from vvipe.datasets.bodies import BodyRange, coco13_joints, detector_joints, vary_proportions
+from vvipe.datasets.mocap import MocapSequence, resample
+from vvipe.errors import TrainingError
+from vvipe.geometry import canonical_rotation, mirror_3d, normalize_2d, normalize_3d, universal_skeleton
+from vvipe.models.vvipe import encoder_input
+from vvipe.noise import NoiseRange, spoil
+from vvipe.skeleton import H36M17
+
+_MIRROR_X = torch.diag(torch.tensor([-1.0, 1.0, 1.0]))
+_MIRROR_Y = torch.diag(torch.tensor([1.0, -1.0, 1.0]))
+
+
+@dataclass(frozen=True)
+class PoseBank:
+    """All training poses in memory.
+
+    Attributes:
+        world: (N, 17, 3) torso lengths, pelvis at the origin, z up, everybody's own proportions.
+        canonical: (N, 17, 3) on the universal skeleton in the canonical frame.
+        rotation: (N, 3, 3) world-to-canonical rotations.
+        sequence: (N,) number of the take.
+    """
+
+    world: Float[Tensor, "N 17 3"]
+    canonical: Float[Tensor, "N 17 3"]
+    rotation: Float[Tensor, "N 3 3"]
+    sequence: Tensor
+
+    def __len__(self) -> int:
+        return len(self.world)
+
+    @classmethod
+    def from_sequences(cls, sequences: Iterable[MocapSequence], *, fps: float) -> PoseBank:
+        """All takes at `fps`; raises TrainingError where there is no pose."""
+        takes = [torch.from_numpy(resample(sequence, fps).poses).float() for sequence in sequences]
+        takes = [take for take in takes if len(take)]
+        if not takes:
+            raise TrainingError("no motion capture to train on: give at least one take with --data")
+        world = normalize_3d(torch.cat(takes))
+        universal = universal_skeleton(world)
+        rotation = canonical_rotation(universal)
+        sequence = torch.repeat_interleave(torch.tensor([len(take) for take in takes]))
+        return cls(world, universal @ rotation.transpose(1, 2), rotation, sequence)
+
+    def draw(self, count: int, generator: torch.Generator, *, mirror: bool) -> PoseBank:
+        """`count` random poses, distinct where the bank has that many; with `mirror`, half of them mirror images."""
+        if count <= len(self):
+            chosen = torch.randperm(len(self), generator=generator)[:count]
+        else:
+            chosen = torch.randint(len(self), (count,), generator=generator)
+        world, canonical, rotation = self.world[chosen], self.canonical[chosen], self.rotation[chosen]
+        if mirror:
+            flip = (torch.rand(count, 1, 1, generator=generator) < 0.5).expand(-1, 1, 1)
+            order = torch.as_tensor(H36M17.flip_order)
+            world = torch.where(flip, mirror_3d(world), world)
+            canonical = torch.where(flip, canonical[:, order] @ _MIRROR_Y, canonical)
+            rotation = torch.where(flip, _MIRROR_Y @ rotation @ _MIRROR_X, rotation)
+        return PoseBank(world, canonical, rotation, self.sequence[chosen])
+
+
+@dataclass(frozen=True)
+class ViewRange:
+    """How a training pose becomes 2D keypoints.
+
+    Attributes:
+        augmentation_fraction: Share of each batch seen by random cameras (the paper: half); the rest is seen by the
+            four cameras of TRAINING_RIG.
+        cameras: What the random cameras are drawn from.
+        bodies, noise: None = joints as captured, without noise.
+    """
+
+    augmentation_fraction: float = 0.5
+    cameras: CameraRange = CameraRange()
+    bodies: BodyRange | None = None
+    noise: NoiseRange | None = None
+
+
+class View(NamedTuple):
+    """N poses as one camera each sees them.
+
+    Attributes:
+        keypoints: (N, 13, 2) normalised; NaN = missing.
+        scores: (N, 13).
+        rotation: (N, 3, 3) from the canonical to the camera frame (of a camera that looks at the pelvis).
+        valid: (N,) whether the keypoints could be normalised.
+    """
+
+    keypoints: Float[Tensor, "N 13 2"]
+    scores: Float[Tensor, "N 13"]
+    rotation: Float[Tensor, "N 3 3"]
+    valid: Bool[Tensor, " N"]
+
+
+def draw_view(poses: PoseBank, views: ViewRange, *, generator: torch.Generator) -> View:
+    """The poses through cameras, bodies and noise drawn for each."""
+    world = poses.world
+    if views.bodies is None:
+        joints = coco13_joints(world)
+    else:
+        varied = vary_proportions(world, views.bodies, generator=generator)
+        joints = detector_joints(varied, views.bodies, generator=generator)
+    camera, distance = _draw_cameras(len(poses), views, generator)
+    distance = push_back(joints, camera, distance, views.cameras.min_depth)
+    keypoints, valid = normalize_2d(project(joints, camera, distance)[0])
+    scores = torch.ones(keypoints.shape[:2])
+    if views.noise is not None:
+        spoilt, scores = spoil(keypoints, views.noise, generator=generator)
+        keypoints, still_valid = normalize_2d(spoilt)
+        valid = valid & still_valid
+    return View(keypoints, scores, camera @ poses.rotation.transpose(1, 2), valid)
+
+
+def _draw_cameras(
+    count: int, views: ViewRange, generator: torch.Generator
+) -> tuple[Float[Tensor, "N 3 3"], Float[Tensor, " N"]]:
+    rotation = random_rotations(count, views.cameras, generator)
+    distance = random_distances(count, views.cameras, generator)
+    fixed = torch.arange(count) >= round(count * views.augmentation_fraction)
+    rig = TRAINING_RIG.rotations()[torch.randint(len(TRAINING_RIG), (count,), generator=generator)]
+    rotation = torch.where(fixed[:, None, None], rig, rotation)
+    return rotation, torch.where(fixed, TRAINING_RIG.distance, distance)
+
+
+def iteration_generator(seed: int, stage: int, iteration: int) -> torch.Generator:
+    """The only source of randomness of that iteration's batch, so that a resumed run draws what an unbroken one would."""
+    return torch.Generator().manual_seed(iteration_seed(seed, stage, iteration))
+
+
+def iteration_seed(seed: int, stage: int, iteration: int) -> int:
+    return (seed * 4 + stage) * 100_000_000 + iteration
+
+
+class PoseBatches(Dataset):
+    """Stage 1: item i is the batch of iteration i, ``{"poses": (B, 17, 3)}``, all different frames."""
+
+    stage = 1
+
+    def __init__(self, bank: PoseBank, *, iterations: int, batch_size: int, seed: int, mirror: bool) -> None:
+        self.bank, self.iterations, self.batch_size, self.seed, self.mirror = bank, iterations, batch_size, seed, mirror
+
+    def __len__(self) -> int:
+        return self.iterations
+
+    def __getitem__(self, iteration: int) -> dict[str, Tensor]:
+        generator = iteration_generator(self.seed, self.stage, iteration)
+        return {"poses": self.bank.draw(self.batch_size, generator, mirror=self.mirror).canonical}
+
+
+class ViewBatches(Dataset):
+    """Stage 2: item i is the batch of iteration i.
+
+    ``poses`` (B, 17, 3) canonical; ``keypoints`` (V*B, 13, C) encoder input, the views one after the other;
+    ``rotation`` (V*B, 3, 3) canonical to camera.
+    """
+
+    stage = 2
+
+    def __init__(
+        self,
+        bank: PoseBank,
+        views: ViewRange,
+        *,
+        n_views: int,
+        use_scores: bool,
+        iterations: int,
+        batch_size: int,
+        seed: int,
+        mirror: bool,
+    ) -> None:
+        self.bank, self.views, self.n_views, self.use_scores = bank, views, n_views, use_scores
+        self.iterations, self.batch_size, self.seed, self.mirror = iterations, batch_size, seed, mirror
+
+    def __len__(self) -> int:
+        return self.iterations
+
+    def __getitem__(self, iteration: int) -> dict[str, Tensor]:
+        generator = iteration_generator(self.seed, self.stage, iteration)
+        poses = self.bank.draw(self.batch_size, generator, mirror=self.mirror)
+        views = [draw_view(poses, self.views, generator=generator) for _ in range(self.n_views)]
+        # A view that could not be normalised (a person edge-on) is rare; it is fed as missing joints throughout.
+        inputs = [encoder_input(view.keypoints, view.scores, use_scores=self.use_scores) for view in views]
+        return {
+            "poses": poses.canonical,
+            "keypoints": torch.cat(inputs),
+            "rotation": torch.cat([view.rotation for view in views]),
+        }
