@@ -14,6 +14,9 @@ from vvipe.skeleton import Skeleton
 if TYPE_CHECKING:  # the protocol's module needs these records
     from poseflow.detect.protocol import DetectorInfo, ModelFile
 
+FORMAT_VERSION = 1
+"""Version of the files of saved clips; it rises when what other programs rely on changes."""
+
 
 def _check_shape(record: str, name: str, array: NDArray, shape: tuple[int | None, ...]) -> None:
     if array.ndim != len(shape) or any(w not in (None, g) for w, g in zip(shape, array.shape, strict=True)):
@@ -169,7 +172,7 @@ class ClipMetadata:
     is_smoothed: bool | None = None
     command: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
-    format_version: int = 1
+    format_version: int = FORMAT_VERSION
 
 
 @dataclass(frozen=True)
