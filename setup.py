@@ -43,6 +43,7 @@ setup(
         "tqdm>=4.66",
         "tensorboard>=2.18",
         "onnxruntime>=1.19",
+        "packaging>=23",
         # What the packages of poseflow/requirements-nodeps.txt import; their own metadata is not followed.
         "absl-py>=2",
         "attrs>=23",
@@ -53,9 +54,7 @@ setup(
         "pillow>=10",
         "protobuf>=6.31.1,<7",  # mediapipe 0.10.21 fails with 7, onnx 1.23 with 5
         "pycocotools>=2.0.8",
-        "shapely>=2.0.5",
         "six>=1.16",
-        "terminaltables>=3.1.10",
     ],
     extras_require={
         "dev": [
