@@ -170,8 +170,7 @@ def _metadata(table: pa.Table, path: str | Path) -> ClipMetadata | None:
 
 
 def _by_person(table: pa.Table, path: str | Path) -> list[tuple[int, pa.Table]]:
-    person = _numbers(table, "person_id", path)
-    frame = _numbers(table, "frame", path)
+    person, frame = _whole_numbers(table, "person_id", path), _whole_numbers(table, "frame", path)
     ids = np.unique(person)
     rows = {person_id: np.flatnonzero(person == person_id) for person_id in ids}
     return [(int(i), table.take(pa.array(r[np.argsort(frame[r], kind="stable")]))) for i, r in rows.items()]
@@ -190,7 +189,7 @@ def _tracks(table: pa.Table, path: str | Path) -> list[PoseTrack]:
 
 
 def _track(rows: pa.Table, person_id: int, path: str | Path) -> PoseTrack:
-    index, time_s = _numbers(rows, "frame", path), _numbers(rows, "time_s", path)
+    index, time_s = _whole_numbers(rows, "frame", path), _numbers(rows, "time_s", path)
     if (np.diff(index) == 0).any() or (np.diff(time_s) <= 0).any() or not np.isfinite(time_s).all():
         raise FileFormatError(
             f"{path}: person {person_id}: expected one row a frame, and times that rise with the frames"
@@ -205,7 +204,7 @@ def _track(rows: pa.Table, person_id: int, path: str | Path) -> PoseTrack:
     return PoseTrack(
         person_id,
         COCO17,
-        index.astype(np.int64),
+        index,
         time_s.astype(np.float64),
         keypoints,
         scores,
@@ -254,6 +253,13 @@ def _numbers(table: pa.Table, name: str, path: str | Path, *, nulls: bool = Fals
     if not _is_number(column.type) or (column.null_count and not nulls):
         raise FileFormatError(f"{path}: column {name}: expected numbers, none of them null, got {column.type}")
     return column.to_numpy()
+
+
+def _whole_numbers(table: pa.Table, name: str, path: str | Path) -> NDArray[np.int64]:
+    values = _numbers(table, name, path)
+    if not (np.mod(values, 1) == 0).all():
+        raise FileFormatError(f"{path}: column {name}: expected whole numbers, got {values[np.mod(values, 1) != 0][0]}")
+    return values.astype(np.int64)
 
 
 def _lists(table: pa.Table, name: str, size: int, path: str | Path) -> NDArray[np.float32]:
