@@ -18,6 +18,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+MAX_TEMPO = 3
+"""Most frames of one clip that one frame of the other may be paired with."""
+
 OpenClip = Literal["longer", "ref", "query", "neither"]
 Weighting = Literal["time", "cells"]
 
@@ -49,7 +52,7 @@ def align(
     cost: NDArray[np.floating],
     *,
     open_clip: OpenClip = "longer",
-    max_tempo: int = 3,
+    max_tempo: int = MAX_TEMPO,
     weighting: Weighting = "time",
 ) -> Alignment:
     """The path with the lowest mean cost, by exact dynamic programming.

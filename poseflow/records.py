@@ -207,3 +207,52 @@ class EmbeddedClip:
             raise ValueError(f"no person {person_id}; there are {', '.join(map(str, self.person_ids))}")
         position = self.person_ids.index(person_id)
         return self.tracks[position], self.embeddings[position]
+
+
+@dataclass(frozen=True)
+class MatchResult:
+    """How alike the movements of two people are, and which moment of one belongs to which of the other.
+
+    Attributes:
+        score: 0 to 100, from the mean of `distance`: 100 = the same poses seen by two cameras, 0 = unrelated poses.
+        pose_score: 0 to 100, how alike the poses are at aligned times (the whole of `score`, today).
+        timing_score: 0 to 100, how even the tempo is along the path: 100 = one tempo throughout, 0 = off by the
+            factor of three that an alignment allows; NaN where the clips are too short to tell.
+        coverage_score: 0 to 100, the share of the clip that had to be matched whole that could be compared.
+        match_probability: Mean over the path of P(NP-MPJPE <= 0.1).
+        offset_s: Median over the path of query time - reference time.
+        tempo: Speed of the query / speed of the reference; NaN where the clips are too short to tell.
+        ref_coverage, query_coverage: Share in [0, 1] of each person's time that was compared.
+        ref_person, query_person: Who was compared.
+        ref_s, query_s: (L,) times of the steps of the path.
+        distance: (L,) calibrated expected NP-MPJPE in torso lengths; NaN where a side was not seen.
+        probability: (L,) P(NP-MPJPE <= 0.1); NaN where a side was not seen.
+        model: Id of the embedding weights.
+        ref_detector, query_detector: Signatures of what found the keypoints; "unknown" where the clip does not say.
+        signature: How the score was made; scores with unequal signatures are not comparable.
+    """
+
+    score: float
+    pose_score: float
+    timing_score: float
+    coverage_score: float
+    match_probability: float
+    offset_s: float
+    tempo: float
+    ref_coverage: float
+    query_coverage: float
+    ref_person: int
+    query_person: int
+    ref_s: NDArray[np.float64] = field(repr=False)
+    query_s: NDArray[np.float64] = field(repr=False)
+    distance: NDArray[np.float64] = field(repr=False)
+    probability: NDArray[np.float64] = field(repr=False)
+    model: str
+    ref_detector: str
+    query_detector: str
+    signature: str
+
+    def __post_init__(self) -> None:
+        _check_shape("MatchResult", "ref_s", self.ref_s, (None,))
+        for name in ("query_s", "distance", "probability"):
+            _check_shape("MatchResult", name, getattr(self, name), self.ref_s.shape)
