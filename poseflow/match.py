@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from poseflow.dtw import MAX_TEMPO
 from poseflow.errors import ModelMismatchError, NothingToScoreError
 from poseflow.records import EmbeddedClip, EmbeddingTrack, MatchResult
-from poseflow.time_alignment import TimeAlignment, TimeSeries, align_in_time
+from poseflow.time_alignment import PairDistance, TimeAlignment, TimeSeries, align_in_time
 
 MIN_COVERAGE = 0.5
 """Below half of the clip that must be matched whole, a score would speak of the minority of what happened."""
@@ -63,12 +63,11 @@ def match(
         NothingToScoreError: A track has no valid frame, or less than `min_coverage` could be compared.
     """
     scorer = _scorer_of(ref, query, embedder)
-    metrics = _PairMetrics(scorer, has_uncertainty=_knows_uncertainty(ref) and _knows_uncertainty(query))
-    alignment = align_in_time(series_of(ref), series_of(query), distance=metrics.expected_error)
+    alignment = align_in_time(series_of(ref), series_of(query), distance=embedding_cost(scorer))
     _check_coverage(alignment, min_coverage)
-    probability = metrics.match_probability(alignment.ref_values, alignment.query_values)
+    distance, probability = _figures(scorer, alignment.ref_values, alignment.query_values)
     tempo = overall_tempo(alignment.ref_s, alignment.query_s)
-    pose_score = anchored_score(float(np.nanmean(alignment.distance)), scorer.score_anchors)
+    pose_score = anchored_score(float(np.nanmean(distance)), scorer.score_anchors)
     return MatchResult(
         score=pose_score,
         pose_score=pose_score,
@@ -83,7 +82,7 @@ def match(
         query_person=query.person_id,
         ref_s=alignment.ref_s,
         query_s=alignment.query_s,
-        distance=alignment.distance,
+        distance=distance,
         probability=probability,
         model=ref.model,
         ref_detector=ref_detector,
@@ -123,6 +122,29 @@ def series_of(track: EmbeddingTrack) -> TimeSeries:
     """The track as features (T, D + 1): the embedding, then its uncertainty."""
     values = np.concatenate([track.vectors, track.uncertainty[:, None]], axis=1).astype(np.float32)
     return TimeSeries(track.time_s, values, track.valid)
+
+
+def embedding_cost(scorer: PairScorer) -> PairDistance:
+    """What the path minimises: the expected error of the embedding distance, between features of `series_of`.
+
+    Every frame counts as typically certain: else a path would shun the uncertain moments of the longer clip.
+    """
+    return lambda a, b: scorer.expected_error(a[:, :-1], b[:, :-1])
+
+
+def _figures(scorer: PairScorer, a: NDArray, b: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Expected errors and match probabilities (L,) of features (L, D + 1); NaN where a side was not seen.
+
+    The frames' uncertainties count, unless one of a seen frame is not known.
+    """
+    is_seen: NDArray[np.bool_] = np.isfinite(a[:, :-1]).all(1) & np.isfinite(b[:, :-1]).all(1)
+    a, b = a[is_seen], b[is_seen]
+    is_certainty_known = bool(np.isfinite(a[:, -1]).all() and np.isfinite(b[:, -1]).all())
+    uncertainty = (a[:, -1], b[:, -1]) if is_certainty_known else (None, None)
+    figures = np.full((2, len(is_seen)), np.nan)
+    for row, measure in zip(figures, (scorer.expected_error, scorer.match_probability), strict=True):
+        row[is_seen] = measure(a[:, :-1], b[:, :-1], *uncertainty)
+    return figures[0], figures[1]
 
 
 def anchored_score(distance: float, anchors: tuple[float, float]) -> float:
@@ -176,33 +198,6 @@ def match_json(result: MatchResult) -> dict[str, Any]:
         "joints": [],
         "signature": result.signature,
     }
-
-
-class _PairMetrics:
-    """The embedder's figures for pairs of (N, D + 1) features of `series_of`; NaN where a side is not seen."""
-
-    def __init__(self, scorer: PairScorer, *, has_uncertainty: bool) -> None:
-        self._scorer = scorer
-        self._has_uncertainty = has_uncertainty
-
-    def expected_error(self, a: NDArray, b: NDArray) -> NDArray[np.float64]:
-        return self._of_seen(self._scorer.expected_error, a, b)
-
-    def match_probability(self, a: NDArray, b: NDArray) -> NDArray[np.float64]:
-        return self._of_seen(self._scorer.match_probability, a, b)
-
-    def _of_seen(self, measure: Any, a: NDArray, b: NDArray) -> NDArray[np.float64]:
-        is_seen = np.isfinite(a[:, :-1]).all(1) & np.isfinite(b[:, :-1]).all(1)
-        a, b = a[is_seen], b[is_seen]
-        uncertainty = {"uncertainty_a": a[:, -1], "uncertainty_b": b[:, -1]} if self._has_uncertainty else {}
-        figures = np.full(len(is_seen), np.nan)
-        if len(a):
-            figures[is_seen] = np.asarray(measure(a[:, :-1], b[:, :-1], **uncertainty))
-        return figures
-
-
-def _knows_uncertainty(track: EmbeddingTrack) -> bool:
-    return bool(np.isfinite(track.uncertainty[track.valid]).all())
 
 
 def _scorer_of(ref: EmbeddingTrack, query: EmbeddingTrack, embedder: PairScorer | None) -> PairScorer:
