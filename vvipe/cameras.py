@@ -110,6 +110,7 @@ def random_rotations(count: int, cameras: CameraRange, generator: torch.Generato
 
 
 def random_distances(count: int, cameras: CameraRange, generator: torch.Generator) -> Float[Tensor, " N"]:
+    """`count` distances, uniform in the logarithm."""
     low, high = (math.log(d) for d in cameras.distance)
     return (low + (high - low) * torch.rand(count, generator=generator)).exp()
 

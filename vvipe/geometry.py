@@ -1,4 +1,4 @@
-"""Pure functions on batches of poses: centring, scale, universal skeleton, canonical frame, Procrustes, 2D normalisation.
+"""Pure functions on poses: centring, scale, universal skeleton, canonical frame, Procrustes, 2D normalisation.
 
 3D poses are H36M-17 tensors (N, 17, 3); 2D keypoints are COCO-13 tensors (N, 13, 2).
 """

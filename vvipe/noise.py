@@ -81,7 +81,7 @@ def _swap_limbs(
 
 
 def _scores(error: Float[Tensor, "N 13"], noise: NoiseRange, generator: torch.Generator) -> Float[Tensor, "N 13"]:
-    """Confidences that fall with the error by a rate drawn for each sample (detectors differ), with jitter; or all 1."""
+    """Confidences that fall with the error at a rate of each sample's own (detectors differ), or are all 1."""
     n = len(error)
     rate = 4 + 26 * torch.rand(n, 1, generator=generator)
     ceiling = 0.7 + 0.3 * torch.rand(n, 1, generator=generator)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import logging
+import functools
 import sys
 import warnings
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from mmengine.hooks import CheckpointHook, Hook, LoggerHook
-from mmengine.logging import HistoryBuffer, MMLogger
+from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModel
 from mmengine.registry import LOOPS
 from mmengine.runner import BaseLoop, Runner, find_latest_checkpoint
@@ -82,7 +82,7 @@ class MappingTrainer(BaseModel):
             "loss_triplet": stage.triplet_weight * triplets,
         }
         if stage.cross_view_weight:
-            contrast = losses.cross_view_loss(*by_view, poses, temperature=self.log_temperature.exp())
+            contrast = losses.cross_view_loss(by_view[0], by_view[1], poses, temperature=self.log_temperature.exp())
             terms["loss_cross_view"] = stage.cross_view_weight * contrast
         if prediction.log_error is not None:
             error = np_mpjpe(decoded.detach(), target)
@@ -180,8 +180,8 @@ def train_stages(
     )
     torch.manual_seed(seed)
     vae_trainer = PoseVAETrainer(recipe)
-    settings = {"seed": seed, "device": device, "checkpoint_interval": checkpoint_interval}
-    _run(vae_trainer, first, recipe.stage1, work_dir / "stage1", label=f"{recipe.name} stage 1 (VAE)", **settings)
+    run = functools.partial(_run, seed=seed, device=device, checkpoint_interval=checkpoint_interval)
+    run(vae_trainer, first, recipe.stage1, work_dir / "stage1", label=f"{recipe.name} stage 1 (VAE)")
     second = ViewBatches(
         bank,
         recipe.views,
@@ -194,14 +194,7 @@ def train_stages(
     )
     torch.manual_seed(seed + 1)
     mapping = MappingTrainer(recipe, vae_trainer.vae)
-    _run(
-        mapping,
-        second,
-        recipe.stage2,
-        work_dir / "stage2",
-        label=f"{recipe.name} stage 2 (2D to embedding)",
-        **settings,
-    )
+    run(mapping, second, recipe.stage2, work_dir / "stage2", label=f"{recipe.name} stage 2 (2D to embedding)")
     return mapping.vae.cpu().eval(), mapping.encoder.cpu().eval()
 
 

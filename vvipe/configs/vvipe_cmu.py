@@ -13,7 +13,7 @@ from vvipe.recipe import Recipe, Stage1, Stage2
 recipe = Recipe(
     name="vvipe-cmu-v1",
     mirror=True,
-    architecture=Architecture(use_scores=True, predicts_uncertainty=True, predicts_rotation=True),
+    architecture=Architecture(dropout=0.0, use_scores=True, predicts_uncertainty=True, predicts_rotation=True),
     stage1=Stage1(iterations=1500),
     stage2=Stage2(
         iterations=6000,

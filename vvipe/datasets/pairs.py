@@ -136,11 +136,12 @@ def _draw_cameras(
 
 
 def iteration_generator(seed: int, stage: int, iteration: int) -> torch.Generator:
-    """The only source of randomness of that iteration's batch, so that a resumed run draws what an unbroken one would."""
+    """The only randomness of that iteration's batch, so that a resumed run draws what an unbroken one would."""
     return torch.Generator().manual_seed(iteration_seed(seed, stage, iteration))
 
 
 def iteration_seed(seed: int, stage: int, iteration: int) -> int:
+    """A seed of its own for each iteration of each stage."""
     return (seed * 4 + stage) * 100_000_000 + iteration
 
 

@@ -20,6 +20,7 @@ TEST_TAKES = frozenset(
 
 
 def split_of(sequence: MocapSequence) -> Split:
+    """The part that a take belongs to; takes from other sources than CMU train."""
     if sequence.subject in CARVE_OUT_SUBJECTS:
         return "carve-out"
     if sequence.subject in TEST_SUBJECTS or sequence.name in TEST_TAKES:
@@ -28,4 +29,5 @@ def split_of(sequence: MocapSequence) -> Split:
 
 
 def select(sequences: Iterable[MocapSequence], split: Split) -> list[MocapSequence]:
+    """The takes of one part."""
     return [sequence for sequence in sequences if split_of(sequence) == split]

@@ -33,6 +33,10 @@ class Architecture:
     predicts_uncertainty: bool = False
     predicts_rotation: bool = False
 
+    def mlp(self, inputs: int, outputs: int) -> ResidualMLP:
+        """A network of these sizes."""
+        return ResidualMLP(inputs, outputs, width=self.width, blocks=self.blocks, dropout=self.dropout)
+
 
 class PoseVAE(nn.Module):
     """Canonical 3D poses (N, 17, 3) to embeddings (N, D) and back."""
@@ -40,9 +44,9 @@ class PoseVAE(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         a = architecture
-        sizes = {"width": a.width, "blocks": a.blocks, "dropout": a.dropout}
-        self.encoder = ResidualMLP(3 * H36M17.n_joints, 2 * a.dimension, **sizes)
-        self.decoder = ResidualMLP(a.dimension, 3 * H36M17.n_joints, **sizes)
+        coordinates = 3 * H36M17.n_joints
+        self.encoder = a.mlp(coordinates, 2 * a.dimension)
+        self.decoder = a.mlp(a.dimension, coordinates)
 
     def encode(self, poses: Float[Tensor, "N 17 3"]) -> tuple[Float[Tensor, "N D"], Float[Tensor, "N D"]]:
         """Mean and log-variance of q(e | pose)."""
@@ -74,9 +78,7 @@ class KeypointEncoder(nn.Module):
         self.architecture = a = architecture
         channels = 3 if a.use_scores else 2
         extras = a.predicts_uncertainty + 6 * a.predicts_rotation
-        self.mlp = ResidualMLP(
-            channels * COCO13.n_joints, a.dimension + extras, width=a.width, blocks=a.blocks, dropout=a.dropout
-        )
+        self.mlp = a.mlp(channels * COCO13.n_joints, a.dimension + extras)
 
     def forward(self, keypoints: Float[Tensor, "N 13 C"]) -> KeypointPrediction:
         a = self.architecture

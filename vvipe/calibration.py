@@ -1,0 +1,106 @@
+"""From embedding distance to what it means: expected NP-MPJPE, and the probability that two poses are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize, nnls
+from scipy.special import expit
+
+from vvipe.losses import KAPPA
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Fitted on pairs of views of carve-out poses; d = embedding distance, u = the two poses' uncertainties.
+
+    Attributes:
+        error: (a, b, c): expected NP-MPJPE = sqrt(a d^2 + b (u1^2 + u2^2) + c).
+        probability: (p, q, r): P(NP-MPJPE <= 0.1) = sigmoid(p + q log(expected) + r log(mean u)).
+        typical_uncertainty: Stands in where a pose's own is unknown.
+        near, far: Mean expected NP-MPJPE of one pose in two views, and of two unrelated poses: score anchors.
+    """
+
+    error: tuple[float, float, float]
+    probability: tuple[float, float, float]
+    typical_uncertainty: float
+    near: float
+    far: float
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
+        """The inverse of `dataclasses.asdict` after a trip through JSON."""
+        a, b, c = values["error"]
+        p, q, r = values["probability"]
+        return cls((a, b, c), (p, q, r), values["typical_uncertainty"], values["near"], values["far"])
+
+    def expected_error(
+        self, distance: NDArray, uncertainty_a: NDArray | float, uncertainty_b: NDArray | float
+    ) -> NDArray:
+        """Expected NP-MPJPE in torso lengths, of the inputs' common shape."""
+        a, b, c = self.error
+        return np.sqrt(a * distance**2 + b * (uncertainty_a**2 + uncertainty_b**2) + c)
+
+    def match_probability(
+        self, distance: NDArray, uncertainty_a: NDArray | float, uncertainty_b: NDArray | float
+    ) -> NDArray:
+        """P(NP-MPJPE <= 0.1), of the inputs' common shape."""
+        p, q, r = self.probability
+        expected = self.expected_error(distance, uncertainty_a, uncertainty_b)
+        return expit(p + q * np.log(expected) + r * np.log((uncertainty_a + uncertainty_b) / 2))
+
+
+def fit_calibration(
+    distance: NDArray,
+    uncertainty_a: NDArray,
+    uncertainty_b: NDArray,
+    true_error: NDArray,
+    *,
+    is_same_pose: NDArray,
+    is_unrelated: NDArray,
+) -> Calibration:
+    """The calibration of N pairs with known NP-MPJPE (all arrays (N,))."""
+    columns = np.stack([distance**2, uncertainty_a**2 + uncertainty_b**2, np.ones_like(distance)], axis=1)
+    # Squared errors weighted by the error itself: relative accuracy counts where poses are alike.
+    weight = 1 / (true_error**2 + KAPPA**2)
+    coefficients, _ = nnls(columns * weight[:, None], true_error**2 * weight)
+    coefficients = np.maximum(coefficients, [1e-9, 0, 1e-6])
+    expected = np.sqrt(columns @ coefficients)
+    mean_uncertainty = (uncertainty_a + uncertainty_b) / 2
+    logits = _fit_logistic(np.stack([np.log(expected), np.log(mean_uncertainty)], axis=1), true_error <= KAPPA)
+    a, b, c = (float(x) for x in coefficients)
+    p, q, r = (float(x) for x in logits)
+    return Calibration(
+        error=(a, b, c),
+        probability=(p, q, r),
+        typical_uncertainty=float(np.median(mean_uncertainty)),
+        near=float(expected[is_same_pose].mean()),
+        far=float(expected[is_unrelated].mean()),
+    )
+
+
+def _fit_logistic(features: NDArray, labels: NDArray) -> NDArray:
+    """(1 + F,) intercept and weights of a logistic regression."""
+    design = np.concatenate([np.ones((len(features), 1)), features], axis=1)
+    sign = np.where(labels, 1.0, -1.0)
+
+    def loss(weights: NDArray) -> tuple[float, NDArray]:
+        margin = sign * (design @ weights)
+        gradient = -(design * (sign * expit(-margin))[:, None]).mean(0)
+        return float(np.logaddexp(0, -margin).mean()), gradient
+
+    return minimize(loss, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B").x
+
+
+def calibration_error(probability: NDArray, is_match: NDArray, *, bins: int = 15) -> float:
+    """Expected calibration error: mean |predicted - observed| frequency over equal-width bins, weighted by count."""
+    which = np.minimum((probability * bins).astype(int), bins - 1)
+    gaps = [
+        abs(probability[which == b].mean() - is_match[which == b].mean()) * (which == b).mean()
+        for b in np.unique(which)
+    ]
+    return float(sum(gaps))
