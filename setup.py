@@ -42,6 +42,7 @@ setup(
         "safetensors>=0.5",
         "tqdm>=4.66",
         "tensorboard>=2.18",
+        "jaxtyping>=0.2.34",
         "onnxruntime>=1.19",
         "packaging>=23",
         # What the packages of poseflow/requirements-nodeps.txt import; their own metadata is not followed.
