@@ -69,6 +69,8 @@ def read_acclaim(amc_path: Path, asf_path: Path | None = None, *, fps: float = D
     Raises:
         FileFormatError: A file is missing, damaged (with the line), or lacks a bone that H36M-17 needs.
     """
+    if not amc_path.is_file():
+        raise FileFormatError(f"{amc_path}: no such file")
     asf_path = asf_path or find_asf(amc_path)
     skeleton = read_asf(asf_path)
     missing = sorted({bone for names in _H36M17_BONES for bone in names} - set(skeleton.names))
