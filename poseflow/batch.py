@@ -31,12 +31,10 @@ class BatchReport(Generic[Result]):
 
     Attributes:
         done: Results, with their jobs, in the order of the jobs.
-        skipped: Jobs whose result was there already.
         failed: Jobs that failed, each with its error.
     """
 
     done: tuple[tuple[Job, Result], ...]
-    skipped: tuple[Job, ...]
     failed: tuple[tuple[Job, PoseflowError], ...]
 
 
@@ -66,25 +64,18 @@ def _jobs_of(entry: Path, output: Path, suffix: str) -> list[Job]:
     return [Job(path, (output / path.relative_to(entry)).with_suffix(suffix)) for path in videos]
 
 
-def run_batch(
-    jobs: Iterable[Job], work: Callable[[Job], Result], *, is_done: Callable[[Job], bool] = lambda job: False
-) -> BatchReport[Result]:
+def run_batch(jobs: Iterable[Job], work: Callable[[Job], Result]) -> BatchReport[Result]:
     """Does `work` for every job; a job that fails with a PoseflowError does not stop the others.
 
     Args:
         jobs: In the order to be done.
         work: Does one job, and gives what is to be reported of it.
-        is_done: Whether a job can be skipped.
     """
     done: list[tuple[Job, Result]] = []
-    skipped: list[Job] = []
     failed: list[tuple[Job, PoseflowError]] = []
     for job in jobs:
         try:
-            if is_done(job):
-                skipped.append(job)
-            else:
-                done.append((job, work(job)))
+            done.append((job, work(job)))
         except PoseflowError as error:
             failed.append((job, error))
-    return BatchReport(tuple(done), tuple(skipped), tuple(failed))
+    return BatchReport(tuple(done), tuple(failed))
