@@ -5,15 +5,27 @@ from __future__ import annotations
 import inspect
 import sys
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from poseflow.detect.protocol import PosePredictor
+from poseflow.detect.registry import DEFAULT_PERSON_MODEL, DEFAULT_POSE_MODEL
 from vvipe.errors import PackageError, WeightsError
 
 DETECTORS = ("auto", "mmpose", "blazepose")
 
 
-def make_detector(name: str = "auto", **settings: Any) -> PosePredictor:
+def make_detector(
+    name: str = "auto",
+    *,
+    device: str = "auto",
+    pose_model: str | None = None,
+    pose_checkpoint: str | Path | None = None,
+    person_model: str | None = None,
+    person_checkpoint: str | Path | None = None,
+    detect_every: int | None = None,
+    **settings: Any,
+) -> PosePredictor:
     """A detector, ready to predict.
 
     ``auto`` is MMPose where its packages are installed and its weights are at hand or can be downloaded; else
@@ -22,7 +34,10 @@ def make_detector(name: str = "auto", **settings: Any) -> PosePredictor:
 
     Args:
         name: ``auto``, ``mmpose`` or ``blazepose``.
-        settings: Those of `MMPosePredictor` or `BlazePosePredictor`; None = not given. ``device`` fits both.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; BlazePose runs on the CPU only.
+        pose_model, pose_checkpoint, person_model, person_checkpoint, detect_every: Of `MMPosePredictor`; None = its
+            own default.
+        settings: Others of `MMPosePredictor` or `BlazePosePredictor`; None = not given.
 
     Raises:
         ValueError: Unknown name or setting.
@@ -30,6 +45,14 @@ def make_detector(name: str = "auto", **settings: Any) -> PosePredictor:
     """
     if name not in DETECTORS:
         raise ValueError(f"unknown detector {name!r}; known: {', '.join(DETECTORS)}")
+    settings.update(
+        device=device,
+        pose_model=pose_model,
+        pose_checkpoint=pose_checkpoint,
+        person_model=person_model,
+        person_checkpoint=person_checkpoint,
+        detect_every=detect_every,
+    )
     given = {key: value for key, value in settings.items() if value is not None}
     if name == "mmpose":
         return _make_mmpose(given)
@@ -38,7 +61,7 @@ def make_detector(name: str = "auto", **settings: Any) -> PosePredictor:
     _check_known("auto", given, _mmpose_settings() | _blazepose_settings())
     if _blazepose_settings() & given.keys():
         return _make_blazepose(given)
-    if (_mmpose_settings() - {"device"}) & given.keys() or given.get("device", "auto") not in ("auto", "cpu"):
+    if (_mmpose_settings() - {"device"}) & given.keys() or device not in ("auto", "cpu"):
         return _make_mmpose(given)
     if reason := _why_not_mmpose():
         sys.stderr.write(f"poseflow: using the BlazePose detector, because {reason}\n")
@@ -83,13 +106,11 @@ def _check_known(name: str, settings: dict[str, Any], known: frozenset[str]) -> 
 
 def _why_not_mmpose() -> str | None:
     """Why MMPose cannot run with its default models here; None where it can."""
-    from poseflow.detect.mmpose import MMPosePredictor
     from poseflow.detect.openmmlab import prepare
     from poseflow.detect.weights import can_get
 
-    parameters = inspect.signature(MMPosePredictor).parameters
     try:
-        for model in (parameters["person_model"].default, parameters["pose_model"].default):
+        for model in (DEFAULT_PERSON_MODEL, DEFAULT_POSE_MODEL):
             if not can_get(model):
                 return (
                     f"the weights of MMPose's {model} are not here and cannot be downloaded "

@@ -13,6 +13,7 @@ from poseflow.detect.onestage import OneStageNetwork
 from poseflow.detect.people import People
 from poseflow.detect.person import PersonDetector
 from poseflow.detect.protocol import DetectorInfo
+from poseflow.detect.registry import DEFAULT_PERSON_MODEL, DEFAULT_POSE_MODEL
 from poseflow.detect.topdown import TopDownNetwork
 from poseflow.records import Frame, FramePoses
 from vvipe.skeleton import COCO17, Skeleton
@@ -46,9 +47,9 @@ class MMPosePredictor:
     def __init__(
         self,
         *,
-        pose_model: str = "rtmpose-m",
+        pose_model: str = DEFAULT_POSE_MODEL,
         pose_checkpoint: str | Path | None = None,
-        person_model: str = "rtmdet-nano",
+        person_model: str = DEFAULT_PERSON_MODEL,
         person_checkpoint: str | Path | None = None,
         device: str = "auto",
         detect_every: int = 5,

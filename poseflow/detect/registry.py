@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+DEFAULT_POSE_MODEL = "rtmpose-m"
+DEFAULT_PERSON_MODEL = "rtmdet-nano"
+
 _RTMPOSE = "https://download.openmmlab.com/mmpose/v1/projects/rtmposev1/"
 _RTMPOSE_OLD = "https://download.openmmlab.com/mmpose/v1/projects/rtmpose/"
 _RTMO = "https://download.openmmlab.com/mmpose/v1/projects/rtmo/"
