@@ -6,15 +6,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 NODEPS := poseflow/requirements-nodeps.txt
 
-# The first of these that runs, is of a supported version and can make virtual environments (a shim may do neither).
+# The Python of the environment that is there, or the first of these that runs, is of a supported version and can make
+# virtual environments (a shim may do neither).
 ifndef PYTHON
-PYTHON := $(shell for python in python3.12 python3.11 python3 python3.13 python; do \
+PYTHON := $(shell for python in $(BIN)/python python3.12 python3.11 python3 python3.13 python; do \
 	"$$python" scripts/check_python.py >/dev/null 2>&1 && { echo "$$python"; exit; }; done; echo python3)
 endif
-# An environment that is there already has its Python chosen.
-PYTHON_OF_DEMO := $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 
-.PHONY: help demo test lint lock env clean
+.PHONY: help demo test lint lock env python clean
 
 help:
 	@echo "make demo   installs poseflow into .venv and matches two real clips of one movement seen by two cameras"
@@ -25,7 +24,7 @@ help:
 	@echo "PYTHON=...  chooses the Python of .venv, e.g. make demo PYTHON=python3.12"
 
 demo:
-	@$(PYTHON_OF_DEMO) scripts/check_python.py --demo
+	@$(PYTHON) scripts/check_python.py --demo
 	@$(MAKE) --no-print-directory env
 	@$(BIN)/python scripts/demo.py
 
@@ -40,10 +39,12 @@ lint: env
 lock: env
 	$(BIN)/python scripts/lock.py
 
-env: $(STAMP)
+env: python $(STAMP)
 
-$(STAMP): setup.py pyproject.toml requirements.lock $(NODEPS)
-	@$(PYTHON) scripts/check_python.py
+python:
+	@$(PYTHON) scripts/check_python.py --environment $(VENV)
+
+$(STAMP): setup.py pyproject.toml requirements.lock $(NODEPS) | python
 	$(BIN)/python -c "" 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install -c requirements.lock -e ".[dev]"
 	$(BIN)/python -m pip install --no-deps -r $(NODEPS)
