@@ -225,7 +225,7 @@ def _systems(ref: EmbeddedClip, query: EmbeddedClip, embedder: Embedder) -> list
 
 def _person(clip: EmbeddedClip) -> tuple[PoseTrack, EmbeddingTrack]:
     """The `auto` person; its keypoints are smoothed where those that were embedded are."""
-    chosen = choose_people(list(clip.tracks), person="auto", frame_size=clip.metadata.size)[0]
+    chosen = choose_people(clip.tracks, person="auto", frame_size=clip.metadata.size)[0]
     track, embedding = clip.person(chosen.person_id)
     return (smooth_track(track) if clip.metadata.is_smoothed else track), embedding
 

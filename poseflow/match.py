@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from poseflow.dtw import MAX_TEMPO
 from poseflow.errors import ModelMismatchError, NothingToScoreError
+from poseflow.people import choose_people
 from poseflow.records import EmbeddedClip, EmbeddingTrack, MatchResult
 from poseflow.time_alignment import PairDistance, TimeAlignment, TimeSeries, align_in_time
 
@@ -230,9 +231,7 @@ def _check_coverage(alignment: TimeAlignment, min_coverage: float) -> None:
 
 
 def _only_person(clip: EmbeddedClip, choice: str, side: str) -> int:
-    from poseflow.people import choose_people
-
-    chosen = choose_people(list(clip.tracks), choice)
+    chosen = choose_people(clip.tracks, person=choice, frame_size=clip.metadata.size)
     if len(chosen) != 1:
         raise ValueError(f"{side}_person: {choice!r} means {len(chosen)} people; choose one of them, e.g. id:1")
     return chosen[0].person_id

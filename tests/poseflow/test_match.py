@@ -218,7 +218,6 @@ def clip(*phases, detector="blazepose", width=50.0):
 
 
 def test_people_are_chosen_by_id_or_automatically():
-    pytest.importorskip("poseflow.people")
     two = clip(SECONDS[:60] + 9, SECONDS)
     alone = clip(SECONDS)
     chosen = match_clips(two, alone, ref_person="id:1", embedder=DistanceIsError())
@@ -228,13 +227,11 @@ def test_people_are_chosen_by_id_or_automatically():
 
 
 def test_several_people_cannot_be_one_side():
-    pytest.importorskip("poseflow.people")
     with pytest.raises(ValueError, match="2 people"):
         match_clips(clip(SECONDS, SECONDS), clip(SECONDS), ref_person="all", embedder=DistanceIsError())
 
 
 def test_detectors_are_named_in_the_signature():
-    pytest.importorskip("poseflow.people")
     same = match_clips(clip(SECONDS), clip(SECONDS), embedder=DistanceIsError())
     assert "|det:blazepose:m|" in same.signature
     mixed = match_clips(clip(SECONDS), clip(SECONDS, detector="mmpose"), embedder=DistanceIsError())
