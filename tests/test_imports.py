@@ -121,7 +121,8 @@ def declared_distributions() -> set[str]:
 @pytest.mark.parametrize("folder", [*PACKAGES.values(), "tests"])
 def test_every_foreign_package_is_required_by_the_project(folder):
     distributions = packages_distributions()
-    ours = {*PACKAGES, *sys.stdlib_module_names, "tests"}
+    shared_by_tests = {path.stem for path in (ROOT / "tests").rglob("*.py")} if folder == "tests" else set()
+    ours = {*PACKAGES, *sys.stdlib_module_names, "tests", *shared_by_tests}
     wanted = {top(module) for path in (ROOT / folder).rglob("*.py") for module, _ in imported_modules(path)} - ours
     missing = {m for m in wanted if not {d.lower() for d in distributions.get(m, [m])} & declared_distributions()}
     # Stand-ins and real ones where they are there: none of them is a requirement (see detect/openmmlab.py).
