@@ -10,6 +10,7 @@ from typing import Any
 from vvipe.errors import WeightsError
 
 _CHUNK_BYTES = 1 << 20
+_HISTORY_METHODS = ("min", "max", "mean", "current")
 
 
 def sha256_of(path: Path) -> str:
@@ -27,7 +28,13 @@ def _numpy_globals() -> list[Any]:
     from mmengine.logging import HistoryBuffer
     from numpy._core import multiarray
 
-    rebuild: list[Any] = [np.ndarray, np.dtype, HistoryBuffer]
+    def history_method(owner: object, name: str) -> Any:
+        """Stands for `getattr`, with which mmengine's log history names its own statistics, and allows nothing else."""
+        if owner is not HistoryBuffer or name not in _HISTORY_METHODS:
+            raise pickle.UnpicklingError(f"asks for the attribute {name!r} of {owner!r}")
+        return getattr(HistoryBuffer, name)
+
+    rebuild: list[Any] = [np.ndarray, np.dtype, HistoryBuffer, (history_method, "builtins.getattr")]
     for core in ("numpy.core", "numpy._core"):
         rebuild.append((multiarray._reconstruct, f"{core}.multiarray._reconstruct"))
         rebuild.append((multiarray.scalar, f"{core}.multiarray.scalar"))
@@ -51,13 +58,19 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path} is damaged or holds more than tensors and arrays, so it was not loaded "
-            f"(it could run code): {str(error).splitlines()[0]}"
+            f"(it could run code): {_cause(error)}"
         ) from error
     except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
         raise WeightsError(f"{path} is not a readable PyTorch checkpoint; fetch it again ({error})") from error
     if not isinstance(content, dict):
         raise WeightsError(f"{path}: expected a dictionary of tensors, got {type(content).__name__}")
     return content
+
+
+def _cause(error: pickle.UnpicklingError) -> str:
+    """Torch's reason without its advice to load the file all the same."""
+    lines = [line.strip() for line in str(error).splitlines() if "Unpickler error" in line]
+    return (lines or [str(error).splitlines()[0]])[0].partition(" was not an allowed")[0]
 
 
 def state_dict_of(content: dict[str, Any], path: Path) -> dict[str, Any]:
