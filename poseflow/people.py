@@ -1,0 +1,86 @@
+"""Whom to look at: the choice among the people of a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poseflow.errors import NothingToScoreError
+from poseflow.records import PoseTrack
+
+PERSON_CHOICES = {
+    "auto": "the person with the largest product of time seen and size (longest x largest)",
+    "all": "everybody",
+    "largest": "the person with the largest box, by the median over time",
+    "central": "the person nearest to the middle of the picture, by the mean over time",
+    "longest": "the person seen for the longest time",
+    "id:N": "the person with id N",
+}
+
+
+def choose_people(tracks: Sequence[PoseTrack], *, person: str = "auto", frame_size: tuple[int, int]) -> list[PoseTrack]:
+    """The tracks that `person` names, in the order of `tracks`: one, or all of them; of equals the lowest id.
+
+    Args:
+        tracks: Everybody in the clip.
+        person: One of PERSON_CHOICES, which says what each means.
+        frame_size: Width and height of the upright picture in pixels.
+
+    Raises:
+        ValueError: `person` is none of the choices, or nobody has that id.
+        NothingToScoreError: There are no tracks.
+    """
+    best: dict[str, Callable[[PoseTrack], float]] = {
+        "auto": lambda track: _seen_s(track) * _median_area(track),
+        "largest": _median_area,
+        "central": partial(_centrality, frame_size=frame_size),
+        "longest": _seen_s,
+    }
+    if person not in best and person != "all" and not _is_id(person):
+        raise ValueError(f"person: expected one of {', '.join(PERSON_CHOICES)}, got {person!r}")
+    if not tracks:
+        raise NothingToScoreError(
+            "no person was found; check that somebody is in the picture, whole and upright, "
+            "or try the other detector (--detector mmpose or --detector blazepose)"
+        )
+    if person == "all":
+        return list(tracks)
+    if person in best:
+        return [min(tracks, key=lambda track: (-best[person](track), -_median_area(track), track.person_id))]
+    chosen = [track for track in tracks if track.person_id == int(person.removeprefix("id:"))]
+    if not chosen:
+        ids = ", ".join(str(track.person_id) for track in tracks)
+        raise ValueError(f"person: nobody has the id {person.removeprefix('id:')}; the ids are {ids}")
+    return chosen
+
+
+def _is_id(person: str) -> bool:
+    return person.startswith("id:") and person.removeprefix("id:").isdecimal()
+
+
+def _seen_s(track: PoseTrack) -> float:
+    """Time in which the person was seen; half of each step between frames belongs to the frame before it."""
+    half_steps_s = np.diff(track.time_s) / 2
+    is_seen = track.is_seen
+    return float(half_steps_s[is_seen[:-1]].sum() + half_steps_s[is_seen[1:]].sum())
+
+
+def _median_area(track: PoseTrack) -> float:
+    """Median area of the boxes in square pixels, over the frames in which the person was seen."""
+    boxes = _seen_boxes(track)
+    return float(np.median((boxes[:, 2:] - boxes[:, :2]).prod(-1))) if len(boxes) else 0.0
+
+
+def _centrality(track: PoseTrack, *, frame_size: tuple[int, int]) -> float:
+    """Minus the mean distance of the boxes' centres from the middle of the picture, in pixels."""
+    boxes = _seen_boxes(track)
+    offsets = (boxes[:, :2] + boxes[:, 2:]) / 2 - np.array(frame_size) / 2
+    return -float(np.linalg.norm(offsets, axis=-1).mean()) if len(boxes) else -np.inf
+
+
+def _seen_boxes(track: PoseTrack) -> NDArray[np.float64]:
+    """(S, 4) the finite boxes."""
+    return track.boxes[np.isfinite(track.boxes).all(-1)].astype(np.float64)
