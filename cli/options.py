@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import functools
 import inspect
+import shlex
+import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from poseflow.detect.factory import make_detector
+from poseflow.detect.factory import DETECTORS, make_detector
+from poseflow.detect.mmpose import MMPosePredictor
 from poseflow.detect.protocol import PosePredictor
-from poseflow.people import PERSON_RULES
+from poseflow.embed import embed_tracks
+from poseflow.people import PERSON_CHOICES
+
+if TYPE_CHECKING:
+    from vvipe.embedder import Embedder
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+FILE = click.Path(dir_okay=False)
 
 _DETECTOR_SETTINGS = ("device", "pose_model", "pose_checkpoint", "person_model", "person_checkpoint", "detect_every")
 
@@ -29,10 +38,11 @@ def detector_options(command: Command) -> Command:
     @functools.wraps(command)
     def with_detector(*args: Any, detector: str, **settings: Any) -> Any:
         chosen = {name: settings.pop(name) for name in _DETECTOR_SETTINGS}
+        given = {name: value for name, value in chosen.items() if value is not None}
 
         @functools.cache
         def get_detector() -> PosePredictor:
-            return make_detector(detector, **chosen)
+            return make_detector(detector, **given)
 
         return command(*args, get_detector=get_detector, **settings)
 
@@ -43,13 +53,14 @@ def detector_options(command: Command) -> Command:
 
 def _detector_options() -> list[Callable[[Any], Any]]:
     def option(flag: str, text: str, **settings: Any) -> Callable[[Any], Any]:
-        default = default_of(make_detector, flag.removeprefix("--").replace("-", "_"))
-        return click.option(flag, default=default, show_default=default is not None, help=text, **settings)
+        # None says "not given": an option of MMPose makes --detector auto choose it.
+        default = default_of(MMPosePredictor, flag.removeprefix("--").replace("-", "_"))
+        return click.option(flag, show_default=False if default is None else str(default), help=text, **settings)
 
     return [
         click.option(
             "--detector",
-            type=click.Choice(["auto", "mmpose", "blazepose"]),
+            type=click.Choice(DETECTORS),
             default=default_of(make_detector, "name"),
             show_default=True,
             help="2D detector; auto is mmpose where its weights are at hand or can be downloaded, else blazepose.",
@@ -58,17 +69,15 @@ def _detector_options() -> list[Callable[[Any], Any]]:
         option("--pose-checkpoint", "Weights of the pose model; a NAME without them takes the registry's.", type=FILE),
         option("--person-model", "MMDetection person detector, likewise.", metavar="NAME|CONFIG.py"),
         option("--person-checkpoint", "Weights of the person detector.", type=FILE),
-        option("--device", "Where the detector runs.", type=click.Choice(["auto", "cpu", "cuda", "mps"])),
+        option("--device", "Where MMPose runs.", metavar="auto|cpu|cuda|mps"),
         option("--detect-every", "Frames from one run of the person detector to the next.", type=click.IntRange(1)),
     ]
 
 
-FILE = click.Path(dir_okay=False)
-
-
 def person_option(flag: str = "--person", *, default: str) -> Callable[[Command], Command]:
     """Adds the choice of a person, e.g. ``--person`` or ``--ref-person``."""
-    return click.option(flag, default=default, show_default=True, metavar="RULE", help=PERSON_RULES)
+    rules = "; ".join(f"{rule} = {meaning}" for rule, meaning in PERSON_CHOICES.items())
+    return click.option(flag, default=default, show_default=True, metavar="RULE", help=f"Which person: {rules}.")
 
 
 def span_options(command: Command) -> Command:
@@ -88,8 +97,20 @@ def embedding_options(command: Command) -> Command:
     """Adds the embedding model and smoothing."""
     command = click.option(
         "--smooth/--no-smooth",
-        default=True,
+        default=default_of(embed_tracks, "smooth"),
         show_default=True,
         help="Whether what is embedded is smoothed; saved keypoints are raw either way.",
     )(command)
     return click.option("--model", metavar="NAME|FILE", help="Embedding model; default: the shipped one.")(command)
+
+
+def make_embedder(model: str | None) -> Embedder:
+    """The embedding model of --model, loaded before any long work."""
+    from vvipe.embedder import Embedder
+
+    return Embedder.from_pretrained(model)
+
+
+def command_line() -> str:
+    """The command line of this process, as it is stored with results."""
+    return shlex.join(["poseflow", *sys.argv[1:]])

@@ -6,7 +6,8 @@ frame), not with the pictures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+import itertools
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 from poseflow.detect.factory import make_detector
 from poseflow.detect.protocol import ModelFile, PosePredictor
 from poseflow.errors import NothingToScoreError
+from poseflow.formats.importer import import_keypoints
 from poseflow.metadata import package_versions
 from poseflow.people import choose_people
 from poseflow.progress import time_progress
@@ -63,6 +65,7 @@ def embed_video(
         VideoError: The video cannot be read.
         NothingToScoreError: No person was found, or nobody is seen well enough to embed.
     """
+    embedder = embedder or _shipped_embedder()  # before the long work
     video = probe(path)
     frames = read_frames(path, start_s=start_s, end_s=end_s, stride_s=stride_s)
     last_s = video.duration_s if end_s is None else end_s
@@ -75,6 +78,7 @@ def embed_video(
         size=(video.width, video.height),
         rotation_deg=video.rotation_deg,
         duration_s=video.duration_s,
+        time_base=video.time_base,
         detector=predictor.info,
         command=command,
     )
@@ -99,8 +103,9 @@ def embed_webcam(
         VideoError: There is no such webcam.
         NothingToScoreError: No person was found, or nobody is seen well enough to embed.
     """
+    embedder = embedder or _shipped_embedder()
     predictor = make_detector(detector) if isinstance(detector, str) else detector
-    frames = _until(read_webcam(index), should_stop=should_stop, duration_s=duration_s)
+    frames = _until(read_webcam(index, duration_s=duration_s), should_stop)
     source = f"webcam {index}"
     progress = _Progress(source, 0.0, duration_s) if show_progress else None
     tracks, seen = _follow_people(frames, predictor, progress=progress)
@@ -124,6 +129,32 @@ def embed_keypoints_file(
     tracks = read_tracks(path)
     known = read_metadata(path) or ClipMetadata(source=Path(path).name, frames=count_frames(tracks))
     metadata = replace(known, command=command)
+    return embed_people(tracks, metadata=metadata, embedder=embedder, person=person, smooth=smooth)
+
+
+def embed_imported(
+    path: str | Path,
+    *,
+    format: str = "auto",
+    fps: float | None = None,
+    size: tuple[int, int] | None = None,
+    embedder: Embedder | None = None,
+    person: str = "all",
+    smooth: bool = True,
+    command: str | None = None,
+) -> EmbeddedClip:
+    """The people of a keypoint file of another program, embedded; other arguments as `embed_video`.
+
+    Args:
+        path: A file, or a folder of OpenPose's.
+        format, fps, size: As `poseflow.formats.import_keypoints`.
+
+    Raises:
+        FileFormatError: The file cannot be read, or leaves open what `fps` or `size` would tell.
+        NothingToScoreError: There is nobody in it, or nobody is seen well enough to embed.
+    """
+    tracks = import_keypoints(path, format=format, fps=fps, size=size)
+    metadata = ClipMetadata(source=Path(path).name, frames=count_frames(tracks), size=size, command=command)
     return embed_people(tracks, metadata=metadata, embedder=embedder, person=person, smooth=smooth)
 
 
@@ -212,7 +243,7 @@ class _Seen:
 
 
 def _follow_people(
-    frames: Generator[Frame], predictor: PosePredictor, *, progress: _Progress | None
+    frames: Iterator[Frame], predictor: PosePredictor, *, progress: _Progress | None
 ) -> tuple[list[PoseTrack], _Seen]:
     """The people of `frames`, and how many frames there were; `frames` is closed whatever happens."""
     seen = _Seen()
@@ -223,17 +254,21 @@ def _follow_people(
         return track_people(poses, skeleton=predictor.skeleton), seen
 
 
-def _noting(frames: Generator[Frame], seen: _Seen) -> Generator[Frame]:
-    with closing(frames):
+def _noting(frames: Iterator[Frame], seen: _Seen) -> Generator[Frame]:
+    """Yields `frames`, taking note of them, and closes their source at the end or when it is closed itself."""
+    try:
         for frame in frames:
             seen.frames += 1
             seen.size = (frame.image.shape[1], frame.image.shape[0])
             yield frame
+    finally:
+        if isinstance(frames, Generator):
+            frames.close()
 
 
-def _until(frames: Generator[Frame], *, should_stop: Callable[[], bool], duration_s: float | None) -> Generator[Frame]:
-    with closing(frames):
-        for frame in frames:
-            if should_stop() or (duration_s is not None and frame.time_s >= duration_s):
-                return
-            yield frame
+def _until(frames: Iterator[Frame], should_stop: Callable[[], bool]) -> Generator[Frame]:
+    try:
+        yield from itertools.takewhile(lambda frame: not should_stop(), frames)
+    finally:
+        if isinstance(frames, Generator):
+            frames.close()

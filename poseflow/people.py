@@ -21,16 +21,18 @@ PERSON_CHOICES = {
 }
 
 
-def choose_people(tracks: Sequence[PoseTrack], *, person: str = "auto", frame_size: tuple[int, int]) -> list[PoseTrack]:
+def choose_people(
+    tracks: Sequence[PoseTrack], *, person: str = "auto", frame_size: tuple[int, int] | None
+) -> list[PoseTrack]:
     """The tracks that `person` names, in the order of `tracks`: one, or all of them; of equals the lowest id.
 
     Args:
         tracks: Everybody in the clip.
         person: One of PERSON_CHOICES, which says what each means.
-        frame_size: Width and height of the upright picture in pixels.
+        frame_size: Width and height of the upright picture in pixels; None = not known, as of somebody's keypoints.
 
     Raises:
-        ValueError: `person` is none of the choices, or nobody has that id.
+        ValueError: `person` is none of the choices, nobody has that id, or ``central`` of a picture of unknown size.
         NothingToScoreError: There are no tracks.
     """
     best: dict[str, Callable[[PoseTrack], float]] = {
@@ -41,6 +43,8 @@ def choose_people(tracks: Sequence[PoseTrack], *, person: str = "auto", frame_si
     }
     if person not in best and person != "all" and not _is_id(person):
         raise ValueError(f"person: expected one of {', '.join(PERSON_CHOICES)}, got {person!r}")
+    if person == "central" and frame_size is None:
+        raise ValueError("person: central needs the size of the picture, which these keypoints do not tell")
     if not tracks:
         raise NothingToScoreError(
             "no person was found; check that somebody is in the picture, whole and upright, "
@@ -74,7 +78,7 @@ def _median_area(track: PoseTrack) -> float:
     return float(np.median((boxes[:, 2:] - boxes[:, :2]).prod(-1))) if len(boxes) else 0.0
 
 
-def _centrality(track: PoseTrack, *, frame_size: tuple[int, int]) -> float:
+def _centrality(track: PoseTrack, *, frame_size: tuple[int, int] | None) -> float:
     """Minus the mean distance of the boxes' centres from the middle of the picture, in pixels."""
     boxes = _seen_boxes(track)
     offsets = (boxes[:, :2] + boxes[:, 2:]) / 2 - np.array(frame_size) / 2

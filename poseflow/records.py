@@ -152,8 +152,9 @@ class ClipMetadata:
         source: File name of the video or of the keypoints, or ``webcam 0``.
         frames: Frames that were processed, whether or not somebody was in them.
         size: (width, height) of the upright picture in pixels.
-        rotation_deg: Rotation that the container asks for; keypoints are already upright.
+        rotation_deg: Degrees by which the stored picture was turned to stand upright; keypoints are upright.
         duration_s: Length of the source.
+        time_base: Unit of the source's timestamps in seconds, e.g. ``1/15360``.
         detector: What found the keypoints.
         model: Id of the embedding weights, and their SHA-256.
         is_smoothed: Whether the embeddings are those of smoothed keypoints; stored keypoints are always raw.
@@ -167,6 +168,7 @@ class ClipMetadata:
     size: tuple[int, int] | None = None
     rotation_deg: int | None = None
     duration_s: float | None = None
+    time_base: str | None = None
     detector: DetectorInfo | None = None
     model: ModelFile | None = None
     is_smoothed: bool | None = None

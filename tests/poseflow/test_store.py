@@ -23,6 +23,7 @@ METADATA = ClipMetadata(
     size=(1080, 1920),
     rotation_deg=-90,
     duration_s=2.335,
+    time_base="1/15360",
     detector=DetectorInfo("mmpose", (ModelFile("rtmdet-m", "ab" * 32), ModelFile("rtmpose-m", "cd" * 32)), "cpu"),
     model=ModelFile("vvipe-test", "ef" * 32),
     is_smoothed=True,
@@ -140,7 +141,13 @@ def test_schema_is_the_one_that_other_programs_rely_on(tmp_path: Path) -> None:
     }
     stored = json.loads(schema.metadata[b"poseflow"])
     assert stored["format_version"] == 1
-    assert stored["video"] == {"width": 1080, "height": 1920, "rotation_deg": -90, "duration_s": 2.335}
+    assert stored["video"] == {
+        "width": 1080,
+        "height": 1920,
+        "rotation_deg": -90,
+        "duration_s": 2.335,
+        "time_base": "1/15360",
+    }
     assert stored["detector"]["models"][1] == {"name": "rtmpose-m", "sha256": "cd" * 32}
     assert stored["embedding"] == {"name": "vvipe-test", "sha256": "ef" * 32}
 

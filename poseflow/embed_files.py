@@ -1,0 +1,165 @@
+"""Embeds files into files: one, or a batch, with overlay and contact sheet, and a report of each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+from poseflow.batch import BatchReport, Job, plan_jobs, run_batch
+from poseflow.detect.factory import make_detector
+from poseflow.detect.protocol import PosePredictor
+from poseflow.draw import draw_contact_sheet, draw_overlay
+from poseflow.errors import FileFormatError, OutputError
+from poseflow.load import EmbedSettings, embed_file
+from poseflow.output import check_writable
+from poseflow.records import EmbeddedClip
+from poseflow.store import is_clip_file, read_clip, write_clip
+
+if TYPE_CHECKING:
+    from vvipe.embedder import Embedder
+
+
+@dataclass(frozen=True)
+class EmbedReport:
+    """What is told of a file that was embedded.
+
+    Attributes:
+        output: The saved clip.
+        clip: What is in it.
+        seconds: Wall time that it took.
+        is_skipped: Whether it was there already, and was left as it is.
+    """
+
+    output: Path
+    clip: EmbeddedClip
+    seconds: float
+    is_skipped: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `poseflow embed --json` prints; a person's frames go from the first to the last sighting."""
+        metadata = self.clip.metadata
+        return {
+            "output": str(self.output),
+            "frames": metadata.frames,
+            "people": [
+                {"person_id": e.person_id, "frames": len(e.time_s), "valid": int(e.valid.sum())}
+                for e in self.clip.embeddings
+            ],
+            "detector": metadata.detector.signature if metadata.detector else None,
+            "model": metadata.model.name if metadata.model else None,
+            "seconds": round(self.seconds, 3),
+            "skipped": self.is_skipped,
+        }
+
+    def to_text(self) -> str:
+        """One line for the terminal."""
+        people = ", ".join(f"{e.person_id} ({e.valid.sum()} embedded)" for e in self.clip.embeddings)
+        how = "was there already" if self.is_skipped else f"{self.seconds:.1f} s"
+        return f"{self.output}: {self.clip.metadata.frames} frames, person {people}; {how}"
+
+
+def save_embedded(output: str | Path, make_clip: Callable[[], EmbeddedClip]) -> EmbedReport:
+    """Makes a clip and saves it, after a check that the output can be written."""
+    check_writable(output)
+    start_s = time.monotonic()
+    clip = make_clip()
+    write_clip(output, clip)
+    return EmbedReport(Path(output), clip, time.monotonic() - start_s)
+
+
+def embed_to_file(
+    source: str | Path,
+    output: str | Path,
+    *,
+    overlay: str | Path | None = None,
+    contact_sheet: str | Path | None = None,
+    skip_existing: bool = False,
+    get_detector: Callable[[], PosePredictor] = make_detector,
+    **settings: Unpack[EmbedSettings],
+) -> EmbedReport:
+    """Embeds one file into `output`, and draws what was asked for; nothing is done if an output cannot be written.
+
+    Args:
+        source: A video, or a .parquet of keypoints.
+        output: The .parquet to be written.
+        overlay: An .mp4 with skeletons and ids drawn on the video.
+        contact_sheet: A picture of every person that was kept.
+        skip_existing: Whether an `output` that is whole, and of the same embedding model, is left as it is.
+        get_detector: As `poseflow.load.embed_file`.
+        settings: Those of `poseflow.embed.embed_video`.
+    """
+    for path in (overlay, contact_sheet):
+        if path is not None:
+            check_writable(path)
+    saved = _saved_clip(output, settings.get("embedder")) if skip_existing else None
+    if saved is None:
+        report = save_embedded(output, lambda: embed_file(source, get_detector=get_detector, **settings))
+    else:
+        report = EmbedReport(Path(output), saved, 0.0, is_skipped=True)
+    if contact_sheet is not None:
+        draw_contact_sheet(source, report.clip.tracks, contact_sheet)
+    if overlay is not None:
+        draw_overlay(source, report.clip.tracks, overlay)
+    return report
+
+
+def output_file(source: str | Path, output: str | Path) -> Path:
+    """Where the result of one file goes: `output` if it is named .parquet, else a file in the folder `output`.
+
+    Raises:
+        OutputError: The folder cannot be made.
+    """
+    if is_clip_file(output):
+        return Path(output)
+    (job,) = plan_jobs([source], output)
+    make_folder(job.target.parent)
+    return job.target
+
+
+def embed_batch(
+    sources: Sequence[str | Path],
+    folder: str | Path,
+    *,
+    skip_existing: bool = False,
+    get_detector: Callable[[], PosePredictor] = make_detector,
+    **settings: Unpack[EmbedSettings],
+) -> BatchReport[EmbedReport]:
+    """Embeds files, and the videos of folders, into `folder`; a file that fails does not stop the others.
+
+    Raises:
+        VideoError: A folder has no videos in it.
+        ValueError: Two inputs would be written to one file, or `folder` is named like a file.
+        OutputError: `folder` cannot be written.
+    """
+    if is_clip_file(folder):
+        raise ValueError(f"{folder}: several files are embedded into a folder, and this is the name of a file")
+    jobs = plan_jobs(sources, folder)
+    for parent in sorted({job.target.parent for job in jobs}):
+        make_folder(parent)
+
+    def work(job: Job) -> EmbedReport:
+        return embed_to_file(job.source, job.target, skip_existing=skip_existing, get_detector=get_detector, **settings)
+
+    return run_batch(jobs, work)
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder for results, with its parents; OutputError where that is not possible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: the folder cannot be made ({error.strerror}); choose another output") from error
+    check_writable(folder / "clip.parquet")
+
+
+def _saved_clip(path: str | Path, embedder: Embedder | None) -> EmbeddedClip | None:
+    """The clip saved at `path`, if it is whole and of the embedder's model."""
+    try:
+        clip = read_clip(path)
+    except FileFormatError:
+        return None
+    is_same = embedder is None or (clip.metadata.model is not None and clip.metadata.model.sha256 == embedder.sha256)
+    return clip if is_same else None
