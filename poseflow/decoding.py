@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from heapq import heappop, heappush
-from itertools import dropwhile
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -125,12 +125,14 @@ def _damage(video: OpenVideo, last: Any) -> VideoError:
     )
 
 
-def _drained(video: OpenVideo) -> list[Any]:
-    """Pictures that the decoder still holds."""
+def _drained(video: OpenVideo, packet: Any) -> list[Any]:
+    """Pictures that the decoder still holds, of those shown before `packet`: none behind a hole."""
     try:
-        return video.stream.codec_context.decode(None)
+        frames = video.stream.codec_context.decode(None)
     except (av.FFmpegError, EOFError):
         return []
+    until = None if packet is None else packet.pts
+    return [frame for frame in frames if until is None or frame.pts is None or frame.pts < until]
 
 
 def _packets(video: OpenVideo) -> Iterator[Any]:
@@ -155,7 +157,7 @@ def _decode_packet(packet: Any, *, is_first: bool) -> tuple[list[Any], bool]:
         frames = packet.decode()
     except av.FFmpegError:
         return [], packet.is_keyframe or not is_first
-    good = [frame for frame in frames if not frame.is_corrupt]
+    good = list(takewhile(lambda frame: not frame.is_corrupt, frames))
     return good, len(good) < len(frames)
 
 
@@ -185,7 +187,7 @@ def decoded_frames(video: OpenVideo) -> Generator[Any]:
     for packet in _packets(video):
         frames, is_damaged = _decode_packet(packet, is_first=last is None)
         if is_damaged:
-            frames += _drained(video)
+            frames += _drained(video, packet)
         slots.add(packet)
         for last in frames:
             slots.correct(last)
