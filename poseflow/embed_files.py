@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 from poseflow.batch import BatchReport, Job, plan_jobs, run_batch
 from poseflow.detect.factory import make_detector
 from poseflow.detect.protocol import PosePredictor
-from poseflow.draw import draw_contact_sheet, draw_overlay
 from poseflow.errors import FileFormatError, OutputError
 from poseflow.load import EmbedSettings, embed_file
 from poseflow.output import check_writable
@@ -100,8 +99,12 @@ def embed_to_file(
     else:
         report = EmbedReport(Path(output), saved, 0.0, is_skipped=True)
     if contact_sheet is not None:
+        from poseflow.draw import draw_contact_sheet
+
         draw_contact_sheet(source, report.clip.tracks, contact_sheet)
     if overlay is not None:
+        from poseflow.draw import draw_overlay
+
         draw_overlay(source, report.clip.tracks, overlay)
     return report
 
