@@ -1,0 +1,52 @@
+"""`poseflow train`: a recipe and motion capture in, a model out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command("train")
+@click.argument("recipe", metavar="NAME|CONFIG.py")
+@click.option(
+    "--data",
+    "data",
+    multiple=True,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="Motion capture: .npz, .bvh or .amc, or a folder of them; may be repeated.",
+)
+@click.option(
+    "--work-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Checkpoints, TensorBoard logs and the model go here; a run that lies there continues. "
+    "Default: work_dirs/NAME.",
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
+@click.option("--stage1-iterations", type=click.IntRange(1), help="Instead of the recipe's, e.g. for a trial run.")
+@click.option("--stage2-iterations", type=click.IntRange(1), help="Likewise.")
+def command(
+    recipe: str,
+    data: tuple[Path, ...],
+    work_dir: Path | None,
+    seed: int,
+    device: str,
+    stage1_iterations: int | None,
+    stage2_iterations: int | None,
+) -> None:
+    """Train a V-VIPE: both stages, then calibration. NAME is a recipe of vvipe/configs; CONFIG.py one of your own."""
+    from vvipe.training import train
+
+    model = train(
+        recipe,
+        data,
+        work_dir=work_dir or Path("work_dirs") / Path(recipe).stem,
+        seed=seed,
+        device=device,
+        stage1_iterations=stage1_iterations,
+        stage2_iterations=stage2_iterations,
+    )
+    click.echo(json.dumps({"model": str(model), "card": str(model.with_suffix(".json"))}))

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from vvipe.calibration import Calibration, calibration_error, fit_calibration
+
+
+@pytest.fixture(scope="module")
+def world():
+    """Pairs whose true error follows a known law: sqrt(0.01 d^2 + u^2 / 2) times log-normal scatter."""
+    rng = np.random.default_rng(0)
+    n = 20_000
+    distance, ua, ub = rng.uniform(0, 4, n), rng.uniform(0.03, 0.15, n), rng.uniform(0.03, 0.15, n)
+    expected = np.sqrt(0.01 * distance**2 + 0.5 * (ua**2 + ub**2))
+    true = expected * rng.lognormal(0, 0.3, n)
+    return distance, ua, ub, true
+
+
+def _fit(world) -> Calibration:
+    distance, *_ = world
+    return fit_calibration(*world, is_same_pose=distance < 0.5, is_unrelated=distance > 3)
+
+
+def test_expected_error_recovers_the_law(world):
+    distance, ua, ub, true = world
+    expected = _fit(world).expected_error(distance, ua, ub)
+    for low, high in ((0.5, 1), (2, 2.5), (3.5, 4)):
+        rows = (distance > low) & (distance < high)
+        assert expected[rows].mean() == pytest.approx(true[rows].mean(), rel=0.1)
+
+
+def test_probability_is_calibrated(world):
+    distance, ua, ub, true = world
+    probability = _fit(world).match_probability(distance, ua, ub)
+    assert calibration_error(probability, true <= 0.1) < 0.03
+
+
+def test_nearer_embeddings_match_more_probably(world):
+    probability = _fit(world).match_probability(np.linspace(0, 4, 20), 0.08, 0.08)
+    assert (np.diff(probability) < 0).all()
+
+
+def test_anchors_are_in_order(world):
+    calibration = _fit(world)
+    assert 0 < calibration.near < calibration.far
+
+
+def test_survives_json(world):
+    calibration = _fit(world)
+    assert Calibration.from_dict(json.loads(json.dumps(asdict(calibration)))) == calibration
+
+
+def test_nan_stays_nan(world):
+    assert np.isnan(_fit(world).match_probability(np.array([np.nan]), 0.1, 0.1)).all()
+
+
+def test_calibration_error_of_a_known_case():
+    probability = np.array([0.95] * 10 + [0.05] * 10)
+    is_match = np.array([True] * 5 + [False] * 5 + [False] * 10)
+    # First bin pair: |0.95 - 0.5| for half of the pairs, |0.05 - 0| for the other half.
+    assert calibration_error(probability, is_match) == pytest.approx(0.25)
