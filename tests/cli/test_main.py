@@ -15,7 +15,8 @@ from poseflow_cli.main import COMMANDS, main
 from vvipe.errors import BatchError, NothingToScoreError, VideoError
 from vvipe.skeleton import get_skeleton
 
-HEAVY = ["torch", "cv2", "av", "mediapipe", "mmengine", "mmpose", "onnxruntime", "pyarrow", "matplotlib"]
+NETWORKS = ["torch", "mediapipe", "mmengine", "mmpose", "mmdet", "onnxruntime", "matplotlib"]
+HEAVY = [*NETWORKS, "cv2", "av", "pyarrow", "scipy", "numpy"]
 
 
 def run(*arguments: str, **settings) -> subprocess.CompletedProcess[str]:
@@ -55,16 +56,32 @@ def test_every_command_of_the_registry_is_there_and_explains_itself(name):
     assert result.stdout.startswith(f"Usage: poseflow {name} ")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)])
-def test_help_loads_no_heavy_package(arguments):
+def loaded_by(*arguments: str) -> set[str]:
+    """Which of HEAVY a run of the command line imports."""
     code = (
-        "import json, sys; from poseflow_cli.main import main; code = main(sys.argv[2:]);"
-        "print(json.dumps([code, sorted(set(json.loads(sys.argv[1])) & set(sys.modules))]))"
+        "import json, sys; from poseflow_cli.main import main; assert main(sys.argv[2:]) == 0;"
+        "print(json.dumps(sorted(set(json.loads(sys.argv[1])) & set(sys.modules))))"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code, json.dumps(HEAVY), *arguments], capture_output=True, text=True, check=True
-    )
-    assert json.loads(result.stdout.splitlines()[-1]) == [0, []]
+    command = [sys.executable, "-c", code, json.dumps(HEAVY), *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    return set(json.loads(result.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("argument", ["--help", "--version"])
+def test_help_and_version_load_no_heavy_package(argument):
+    assert loaded_by(argument) == set()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_a_command_loads_no_network(name):
+    assert not loaded_by(name, "--help") & set(NETWORKS)
+
+
+def test_summary_in_the_list_is_the_first_line_of_the_help_of_the_command():
+    listed = " ".join(run("--help").stdout.split())
+    for name in COMMANDS:
+        help_text = main_module.cli.get_command(click.Context(main_module.cli), name).help
+        assert f"{name} {help_text.splitlines()[0]}" in listed
 
 
 def test_help_lists_every_command():
