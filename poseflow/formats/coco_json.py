@@ -1,0 +1,147 @@
+"""COCO keypoints as JSON: annotation files, and lists of results."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poseflow.formats.joints import order_by_name, order_by_number, refuse_joint_map, take
+from poseflow.formats.json_values import number, number_array, records, whole_number
+from poseflow.formats.protocol import ImportOptions
+from poseflow.formats.sightings import Sighting, Sightings
+from poseflow.formats.source import KeypointSource
+
+_NUMBER_AT_THE_END = re.compile(r"(\d+)\D*$")
+
+
+class CocoJson:
+    """COCO keypoints.
+
+    - Annotations: ``{"images": [...], "annotations": [...], "categories": [...]}``; joints by the names of the
+      category, without names in COCO-17 order. A joint of visibility 0 was not seen, every other one has score 1;
+      ``iscrowd`` regions and annotations without keypoints are left out.
+    - Results: ``[{"image_id", "keypoints": [x, y, score, ...], "score"}, ...]`` with 17, 23, 26, 133 or 136 joints;
+      a joint with score 0 was not seen. AlphaPose writes the same with picture names as ``image_id``.
+
+    The number of a frame is the image's ``frame_id`` where all have one, else the last number in ``file_name`` where
+    it is another one for each, else the place in the list of images; in results, ``image_id`` or the last number in
+    it. People keep their ``track_id`` (AlphaPose: ``idx``) where all have one.
+    """
+
+    name = "coco"
+    description = "COCO keypoints (.json of annotations or results)"
+
+    def detects(self, source: KeypointSource) -> bool:
+        if not source.is_json:
+            return False
+        content = source.json
+        if isinstance(content, dict):
+            return "annotations" in content
+        first = content[0] if isinstance(content, list) and content else None
+        return isinstance(first, dict) and {"image_id", "keypoints"} <= first.keys()
+
+    def read(self, source: KeypointSource, options: ImportOptions) -> Sightings:
+        if isinstance(source.json, dict):
+            return _read_annotations(source, options)
+        return _read_results(source, options)
+
+
+def _read_annotations(source: KeypointSource, options: ImportOptions) -> Sightings:
+    frames = _image_frames(source, records(source, source.json.get("images"), "images"))
+    categories = {entry.get("id"): entry for entry in records(source, source.json.get("categories", []), "categories")}
+    people = []
+    annotations = records(source, source.json.get("annotations"), "annotations")
+    has_ids = all("track_id" in annotation for annotation in annotations)
+    for annotation in annotations:
+        if annotation.get("iscrowd") or not annotation.get("num_keypoints", "keypoints" in annotation):
+            continue
+        where = f"annotation {annotation.get('id')}"
+        if annotation.get("image_id") not in frames:
+            raise source.error(f"{where}: image_id {annotation.get('image_id')!r} is not among the images")
+        points = _points(source, annotation.get("keypoints"), where)
+        names = categories.get(annotation.get("category_id"), {}).get("keypoints")
+        order = _annotation_order(source, names, len(points), options)
+        keypoints = np.where(points[:, 2:] > 0, points[:, :2], np.nan)
+        people.append(
+            Sighting(
+                frame=frames[annotation["image_id"]],
+                keypoints=take(keypoints, order),
+                scores=np.full(len(order), np.nan),
+                person=whole_number(source, annotation["track_id"], f"{where}, track_id") + 1 if has_ids else None,
+                box=_corner_box(source, annotation.get("bbox"), where),
+            )
+        )
+    return Sightings(people, list(frames.values()))
+
+
+def _annotation_order(source: KeypointSource, names: Any, n_joints: int, options: ImportOptions) -> NDArray[np.int64]:
+    if not isinstance(names, list) or not names:
+        refuse_joint_map(source, options.joint_map)
+        return order_by_number(source, n_joints)
+    if len(names) != n_joints:
+        raise source.error(f"the category names {len(names)} joints, an annotation has {n_joints}")
+    return order_by_name(source, [str(name) for name in names], options.joint_map)
+
+
+def _read_results(source: KeypointSource, options: ImportOptions) -> Sightings:
+    refuse_joint_map(source, options.joint_map)
+    results = records(source, source.json, "COCO results")
+    id_key = next((key for key in ("track_id", "idx") if all(isinstance(r.get(key), int) for r in results)), None)
+    people = []
+    for position, result in enumerate(results):
+        where = f"result {position}"
+        points = _points(source, result.get("keypoints"), where)
+        points[points[:, 2] <= 0, :2] = np.nan
+        points = take(points, order_by_number(source, len(points)))
+        people.append(
+            Sighting(
+                frame=_result_frame(source, result.get("image_id"), where),
+                keypoints=points[:, :2],
+                scores=points[:, 2],
+                person=None if id_key is None else whole_number(source, result[id_key], f"{where}, {id_key}") + 1,
+                box=_corner_box(source, result.get("bbox"), where),
+                box_score=number(source, result.get("score"), f"{where}, score"),
+            )
+        )
+    return Sightings(people, sorted({person.frame for person in people}))
+
+
+def _points(source: KeypointSource, value: Any, where: str) -> NDArray[np.float64]:
+    """(K, 3) x, y, visibility or score, from a flat list."""
+    flat = number_array(source, value, f"{where}, keypoints", (None,))
+    if not len(flat) or len(flat) % 3:
+        raise source.error(f"{where}, keypoints: expected three numbers a joint in one list, found {len(flat)}")
+    return flat.reshape(-1, 3)
+
+
+def _corner_box(source: KeypointSource, value: Any, where: str) -> NDArray[np.float64] | None:
+    """COCO's x, y, width, height as corners."""
+    if value is None:
+        return None
+    box = number_array(source, value, f"{where}, bbox", (4,))
+    return np.concatenate([box[:2], box[:2] + box[2:]])
+
+
+def _image_frames(source: KeypointSource, images: list[dict[str, Any]]) -> dict[Any, int]:
+    """Image id -> number of its frame."""
+    ids = [image.get("id") for image in images]
+    if not all(isinstance(id_, int | str) for id_ in ids) or len(set(ids)) != len(ids):
+        raise source.error("images: expected each with its own id")
+    if all("frame_id" in image for image in images):
+        numbers = [whole_number(source, image["frame_id"], "images, frame_id") for image in images]
+        return dict(zip(ids, numbers, strict=True))
+    stems = [PurePosixPath(str(image.get("file_name", ""))).stem for image in images]
+    matches = [_NUMBER_AT_THE_END.search(stem) for stem in stems]
+    numbers = [int(match[1]) for match in matches if match]
+    if len(set(numbers)) == len(images):
+        return dict(zip(ids, numbers, strict=True))
+    return {id_: position for position, id_ in enumerate(ids)}
+
+
+def _result_frame(source: KeypointSource, image_id: Any, where: str) -> int:
+    match = _NUMBER_AT_THE_END.search(PurePosixPath(image_id).stem) if isinstance(image_id, str) else None
+    return int(match[1]) if match else whole_number(source, image_id, f"{where}, image_id")
