@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,7 +136,7 @@ def read_frames(
     start_s: float | None = None,
     end_s: float | None = None,
     stride_s: float | None = None,
-) -> Iterator[Frame]:
+) -> Generator[Frame]:
     """The upright frames of a video that are shown in [start_s, end_s), in order; one at a time is held.
 
     Args:
@@ -160,7 +160,7 @@ def read_frames(
     return _read(path, float(start), float(end), _TimeGrid(stride_s))
 
 
-def _read(path: Path, start_s: float, end_s: float, grid: _TimeGrid) -> Iterator[Frame]:
+def _read(path: Path, start_s: float, end_s: float, grid: _TimeGrid) -> Generator[Frame]:
     shape: tuple[int, ...] = ()
     time_s = 0.0
     with closing(_timed(path, start_s)) as timed:
@@ -182,7 +182,7 @@ def _read(path: Path, start_s: float, end_s: float, grid: _TimeGrid) -> Iterator
         )
 
 
-def read_webcam(index: int = 0, *, duration_s: float | None = None, stride_s: float | None = None) -> Iterator[Frame]:
+def read_webcam(index: int = 0, *, duration_s: float | None = None, stride_s: float | None = None) -> Generator[Frame]:
     """Frames of a webcam from now on; time 0 is the first one, by the machine's monotonic clock.
 
     Args:
@@ -204,7 +204,7 @@ def read_webcam(index: int = 0, *, duration_s: float | None = None, stride_s: fl
     return _read_capture(capture, np.inf if duration_s is None else duration_s, _TimeGrid(stride_s))
 
 
-def _read_capture(capture: Any, duration_s: float, grid: _TimeGrid) -> Iterator[Frame]:
+def _read_capture(capture: Any, duration_s: float, grid: _TimeGrid) -> Generator[Frame]:
     start_s = None
     try:
         index = 0
