@@ -51,7 +51,7 @@ def draw_overlay(
         VideoError: The video cannot be read.
         OutputError: `out_path` cannot be written.
     """
-    _check_not_source(out_path, path)
+    check_not_source(out_path, path)
     frames = read_frames(path, start_s=start_s, end_s=end_s, stride_s=stride_s)
     with VideoWriter(out_path) as writer:
         for frame in frames:
@@ -86,7 +86,7 @@ def draw_side_by_side(
         OutputError: `out_path` cannot be written.
     """
     moments = _query_moments(pairs)
-    _check_not_source(out_path, ref_path, query_path)
+    check_not_source(out_path, ref_path, query_path)
     with ExitStack() as stack:
         writer = stack.enter_context(VideoWriter(out_path))
         ref = stack.enter_context(closing(_frames_on_screen(ref_path, moments[:, 0])))
@@ -109,9 +109,8 @@ def draw_contact_sheet(path: FilePath, tracks: Sequence[PoseTrack], out_path: Fi
         VideoError: The video cannot be read.
         OutputError: `out_path` cannot be written.
     """
-    if Path(out_path).suffix.lower() not in _SHEET_SUFFIXES:
-        raise OutputError(f"cannot write a picture to {out_path}; end its name in .png")
-    _check_not_source(out_path, path)
+    check_picture_path(out_path)
+    check_not_source(out_path, path)
     seen = [track for track in tracks if track.is_seen.any()]
     if not seen:
         raise NothingToScoreError(f"nobody was seen in {path}, so there is no contact sheet")
@@ -122,7 +121,14 @@ def draw_contact_sheet(path: FilePath, tracks: Sequence[PoseTrack], out_path: Fi
         temporary.write_bytes(cv2.imencode(temporary.suffix, sheet)[1].tobytes())
 
 
-def _check_not_source(out_path: FilePath, *sources: FilePath) -> None:
+def check_picture_path(path: FilePath) -> None:
+    """Raises OutputError where the name of `path` does not end as that of a picture that can be written here."""
+    if Path(path).suffix.lower() not in _SHEET_SUFFIXES:
+        raise OutputError(f"cannot write a picture to {path}; end its name in .png")
+
+
+def check_not_source(out_path: FilePath, *sources: FilePath) -> None:
+    """Raises OutputError where writing to `out_path` would replace one of `sources`."""
     for source in sources:
         if Path(out_path).resolve() == Path(source).resolve():
             raise OutputError(f"{out_path} is the video itself and will not be replaced; write somewhere else")

@@ -6,16 +6,18 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from poseflow.batch import BatchReport, Job, plan_jobs, run_batch
 from poseflow.detect.factory import make_detector
 from poseflow.detect.protocol import PosePredictor
+from poseflow.draw import check_not_source, check_picture_path, draw_contact_sheet, draw_overlay
 from poseflow.errors import FileFormatError, OutputError
 from poseflow.load import EmbedSettings, embed_file
 from poseflow.output import check_writable
 from poseflow.records import EmbeddedClip
 from poseflow.store import is_clip_file, read_clip, write_clip
+from poseflow.video_writer import check_video_path
 
 if TYPE_CHECKING:
     from vvipe.embedder import Embedder
@@ -90,22 +92,17 @@ def embed_to_file(
         get_detector: As `poseflow.load.embed_file`.
         settings: Those of `poseflow.embed.embed_video`.
     """
-    for path in (overlay, contact_sheet):
-        if path is not None:
-            check_writable(path)
+    _check_drawings(source, overlay, contact_sheet)
     saved = _saved_clip(output, settings.get("embedder")) if skip_existing else None
     if saved is None:
         report = save_embedded(output, lambda: embed_file(source, get_detector=get_detector, **settings))
     else:
         report = EmbedReport(Path(output), saved, 0.0, is_skipped=True)
     if contact_sheet is not None:
-        from poseflow.draw import draw_contact_sheet
-
         draw_contact_sheet(source, report.clip.tracks, contact_sheet)
     if overlay is not None:
-        from poseflow.draw import draw_overlay
-
-        draw_overlay(source, report.clip.tracks, overlay)
+        span = {name: settings.get(name) for name in ("start_s", "end_s", "stride_s")}
+        draw_overlay(source, report.clip.tracks, overlay, **cast(dict[str, Any], span))
     return report
 
 
@@ -137,9 +134,9 @@ def embed_batch(
         ValueError: Two inputs would be written to one file, or `folder` is named like a file.
         OutputError: `folder` cannot be written.
     """
+    jobs = plan_jobs(sources, folder)
     if is_clip_file(folder):
         raise ValueError(f"{folder}: several files are embedded into a folder, and this is the name of a file")
-    jobs = plan_jobs(sources, folder)
     for parent in sorted({job.target.parent for job in jobs}):
         make_folder(parent)
 
@@ -147,6 +144,17 @@ def embed_batch(
         return embed_to_file(job.source, job.target, skip_existing=skip_existing, get_detector=get_detector, **settings)
 
     return run_batch(jobs, work)
+
+
+def _check_drawings(source: str | Path, overlay: str | Path | None, contact_sheet: str | Path | None) -> None:
+    if overlay is not None:
+        check_video_path(overlay)
+    if contact_sheet is not None:
+        check_picture_path(contact_sheet)
+    for path in (overlay, contact_sheet):
+        if path is not None:
+            check_not_source(path, source)
+            check_writable(path)
 
 
 def make_folder(folder: Path) -> None:
