@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from poseflow.draw_poses import MIN_DRAWN_SCORE, draw_caption, draw_poses, person_colour, sightings_at
 from poseflow.errors import NothingToScoreError, OutputError
 from poseflow.output import atomic_path
+from poseflow.progress import time_progress
 from poseflow.records import Frame, PoseTrack
-from poseflow.video import read_frames
+from poseflow.video import probe, read_frames
 from poseflow.video_writer import VideoWriter
 
 FilePath = str | os.PathLike[str]
@@ -36,6 +37,7 @@ def draw_overlay(
     stride_s: float | None = None,
     max_height: int | None = None,
     min_score: float = MIN_DRAWN_SCORE,
+    show_progress: bool = False,
 ) -> None:
     """Writes an .mp4 of the clip with everybody's skeleton, id and box, and the source's time in a corner.
 
@@ -46,13 +48,17 @@ def draw_overlay(
         start_s, end_s, stride_s: Which frames, as for `read_frames`.
         max_height: Pixels; a larger picture is made smaller. None = as it is.
         min_score: Joints that score less are left out.
+        show_progress: Whether to show progress on stderr where that is a terminal.
 
     Raises:
         VideoError: The video cannot be read.
         OutputError: `out_path` cannot be written.
     """
     check_not_source(out_path, path)
-    frames = read_frames(path, start_s=start_s, end_s=end_s, stride_s=stride_s)
+    frames: Iterator[Frame] = read_frames(path, start_s=start_s, end_s=end_s, stride_s=stride_s)
+    if show_progress:
+        last_s = probe(path).duration_s if end_s is None else end_s
+        frames = time_progress(frames, label=f"drawing {Path(out_path).name}", start_s=start_s or 0.0, end_s=last_s)
     with VideoWriter(out_path) as writer:
         for frame in frames:
             height = min(frame.image.shape[0], max_height or frame.image.shape[0])

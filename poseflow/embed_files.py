@@ -101,7 +101,7 @@ def embed_to_file(
     if contact_sheet is not None:
         draw_contact_sheet(source, report.clip.tracks, contact_sheet)
     if overlay is not None:
-        span = {name: settings.get(name) for name in ("start_s", "end_s", "stride_s")}
+        span = {name: settings[name] for name in ("start_s", "end_s", "stride_s", "show_progress") if name in settings}
         draw_overlay(source, report.clip.tracks, overlay, **cast(dict[str, Any], span))
     return report
 

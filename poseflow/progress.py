@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from tqdm import tqdm
 
-from poseflow.records import FramePoses
 
-Item = TypeVar("Item")
+class _Timed(Protocol):
+    @property
+    def time_s(self) -> float: ...
+
+
+Item = TypeVar("Item", bound=_Timed)
 _DELAY_S = 2.0
 
 
-def count_progress(items: Iterable[Item], *, label: str, unit: str, total: int | None = None) -> Iterator[Item]:
-    """Yields `items`, showing how many of `total` are done."""
-    with tqdm(items, desc=label, unit=unit, total=total, disable=None, delay=_DELAY_S, leave=False) as bar:
-        yield from bar
-
-
-def time_progress(
-    frames: Iterable[FramePoses], *, label: str, start_s: float, end_s: float | None
-) -> Iterator[FramePoses]:
+def time_progress(frames: Iterable[Item], *, label: str, start_s: float, end_s: float | None) -> Iterator[Item]:
     """Yields `frames`, showing how many seconds of the span are done; an unknown end shows the seconds alone."""
     total = None if end_s is None else round(max(end_s - start_s, 0.0), 1)
     with tqdm(desc=label, unit="s", total=total, disable=None, delay=_DELAY_S, leave=False) as bar:

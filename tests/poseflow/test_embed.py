@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -178,6 +179,25 @@ def test_detecting_is_lazy_and_closes_the_video(two_people: Path, embedder: Embe
     with pytest.raises(RuntimeError, match="detector broke"):
         embed_video(two_people, detector=detector, embedder=embedder)
     assert next(detector.frames, None) is None  # closed: a generator that is closed gives nothing more
+
+
+def test_pictures_are_let_go_as_soon_as_they_are_seen(two_people: Path, embedder: Embedder) -> None:
+    pictures: list[weakref.ref] = []
+    alive: list[int] = []
+
+    class Counting(DiscDetector):
+        def predict(self, frames: Iterable[Frame]) -> Iterator[FramePoses]:
+            return super().predict(self.counted(frames))
+
+        def counted(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+            for frame in frames:
+                pictures.append(weakref.ref(frame.image))
+                alive.append(sum(picture() is not None for picture in pictures))
+                yield frame
+
+    embed_video(two_people, detector=Counting(), embedder=embedder)
+    assert len(alive) == 24
+    assert max(alive) <= 2
 
 
 def test_own_keypoints_are_embedded_like_those_of_a_detector(tmp_path: Path, embedder: Embedder) -> None:
