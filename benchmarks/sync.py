@@ -17,15 +17,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from poseflow.people import choose_people
-from poseflow.smoothing import smooth_track
 
 from poseflow.detect.protocol import PosePredictor
 from poseflow.embed import embed_keypoints_file, embed_video
 from poseflow.errors import NothingToScoreError
 from poseflow.match import embedding_cost, series_of
 from poseflow.metadata import package_versions
+from poseflow.people import choose_people
 from poseflow.records import EmbeddedClip, EmbeddingTrack, PoseTrack
+from poseflow.smoothing import smooth_track
 from poseflow.store import write_clip
 from poseflow.time_alignment import PairDistance, TimeSeries, align_in_time
 from vvipe.embedder import Embedder
