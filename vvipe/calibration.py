@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize, nnls
+from scipy.optimize import least_squares, minimize
 from scipy.special import expit
 
 from vvipe.losses import KAPPA
@@ -63,15 +63,17 @@ def fit_calibration(
     is_same_pose: NDArray,
     is_unrelated: NDArray,
 ) -> Calibration:
-    """The calibration of N pairs with known NP-MPJPE (all arrays (N,))."""
-    columns = np.stack([distance**2, uncertainty_a**2 + uncertainty_b**2, np.ones_like(distance)], axis=1)
-    # Squared errors weighted by the error itself: relative accuracy counts where poses are alike.
-    weight = 1 / (true_error**2 + KAPPA**2)
-    coefficients, _ = nnls(columns * weight[:, None], true_error**2 * weight)
-    coefficients = np.maximum(coefficients, [1e-9, 0, 1e-6])
-    expected = np.sqrt(columns @ coefficients)
+    """The calibration of N pairs with known NP-MPJPE (all arrays (N,)).
+
+    Two views of the very same pose only set an anchor: their error is 0 by construction, at any distance.
+    """
+    fitted = ~is_same_pose
+    squares = np.stack([distance**2, uncertainty_a**2 + uncertainty_b**2, np.ones_like(distance)], axis=1)
+    coefficients = _fit_error(squares[fitted], true_error[fitted])
+    expected = np.sqrt(squares @ coefficients)
     mean_uncertainty = (uncertainty_a + uncertainty_b) / 2
-    logits = _fit_logistic(np.stack([np.log(expected), np.log(mean_uncertainty)], axis=1), true_error <= KAPPA)
+    features = np.stack([np.log(expected), np.log(mean_uncertainty)], axis=1)
+    logits = _fit_logistic(features[fitted], true_error[fitted] <= KAPPA)
     a, b, c = (float(x) for x in coefficients)
     p, q, r = (float(x) for x in logits)
     return Calibration(
@@ -81,6 +83,16 @@ def fit_calibration(
         near=float(expected[is_same_pose].mean()),
         far=float(expected[is_unrelated].mean()),
     )
+
+
+def _fit_error(squares: NDArray, true_error: NDArray) -> NDArray:
+    """(3,) positive coefficients c that bring sqrt(squares @ c) nearest to the errors in least squares."""
+
+    def residuals(log_coefficients: NDArray) -> NDArray:
+        return np.sqrt(squares @ np.exp(log_coefficients)) - true_error
+
+    start = np.log([np.mean(true_error**2) / np.mean(squares[:, 0]) / 2, 0.1, 1e-3])
+    return np.exp(least_squares(residuals, start, bounds=(-20, 5)).x)
 
 
 def _fit_logistic(features: NDArray, labels: NDArray) -> NDArray:

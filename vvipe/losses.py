@@ -45,17 +45,17 @@ def mine_triplets(
 
 def triplet_loss(
     vectors: Float[Tensor, "N D"],
-    poses: Float[Tensor, "N 17 3"],
+    distances: Float[Tensor, "N N"],
     *,
     margin: float = 1.0,
     kappa: float = KAPPA,
 ) -> Float[Tensor, ""]:
-    """Hinge max(0, |e_i - e_j| - |e_i - e_k| + margin) on triplets mined by 3D distance.
+    """Hinge max(0, |e_i - e_j| - |e_i - e_k| + margin) on triplets mined by `distances` (of `pose_distances`).
 
     The paper prints the opposite sign and takes the distance between the 3D poses, which has no gradient: mined in
     3D, penalised in the embedding (as torch's TripletMarginLoss).
     """
-    positive, negative, found = mine_triplets(pose_distances(poses), kappa=kappa)
+    positive, negative, found = mine_triplets(distances, kappa=kappa)
     to_positive = torch.nn.functional.pairwise_distance(vectors, vectors[positive])
     to_negative = torch.nn.functional.pairwise_distance(vectors, vectors[negative])
     hinge = torch.where(found, (to_positive - to_negative + margin).clamp_min(0), 0.0)
@@ -65,7 +65,7 @@ def triplet_loss(
 def cross_view_loss(
     first: Float[Tensor, "N D"],
     second: Float[Tensor, "N D"],
-    poses: Float[Tensor, "N 17 3"],
+    distances: Float[Tensor, "N N"],
     *,
     temperature: Float[Tensor, ""],
     kappa: float = KAPPA,
@@ -76,9 +76,9 @@ def cross_view_loss(
     `kappa` are neither: retrieval would count them as hits.
     """
     logits = -torch.cdist(first, second, compute_mode="donot_use_mm_for_euclid_dist").square() / temperature
-    same = torch.eye(len(poses), dtype=torch.bool, device=poses.device)
-    logits = logits.masked_fill((pose_distances(poses) <= kappa) & ~same, -torch.inf)
-    target = torch.arange(len(poses), device=poses.device)
+    same = torch.eye(len(distances), dtype=torch.bool, device=distances.device)
+    logits = logits.masked_fill((distances <= kappa) & ~same, -torch.inf)
+    target = torch.arange(len(distances), device=distances.device)
     cross_entropy = torch.nn.functional.cross_entropy
     return 0.5 * (cross_entropy(logits, target) + cross_entropy(logits.T, target))
 

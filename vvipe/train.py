@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import sys
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,7 +44,7 @@ class PoseVAETrainer(BaseModel):
         return {
             "loss_reconstruction": stage.reconstruction_weight
             * losses.reconstruction_loss(self.vae.decode(sample), poses),
-            "loss_triplet": stage.triplet_weight * losses.triplet_loss(mean, poses),
+            "loss_triplet": stage.triplet_weight * losses.triplet_loss(mean, losses.pose_distances(poses)),
             "loss_kl": stage.kl_weight * losses.kl_loss(mean, log_variance),
         }
 
@@ -76,13 +76,14 @@ class MappingTrainer(BaseModel):
         prediction = self.encoder(keypoints)
         decoded, target = self.vae.decode(prediction.vectors), poses.repeat(views, 1, 1)
         by_view = prediction.vectors.chunk(views)
-        triplets = torch.stack([losses.triplet_loss(vectors, poses) for vectors in by_view]).mean()
+        distances = losses.pose_distances(poses)
+        triplets = torch.stack([losses.triplet_loss(vectors, distances) for vectors in by_view]).mean()
         terms = {
             "loss_reconstruction": stage.reconstruction_weight * losses.reconstruction_loss(decoded, target),
             "loss_triplet": stage.triplet_weight * triplets,
         }
         if stage.cross_view_weight:
-            contrast = losses.cross_view_loss(by_view[0], by_view[1], poses, temperature=self.log_temperature.exp())
+            contrast = losses.cross_view_loss(by_view[0], by_view[1], distances, temperature=self.log_temperature.exp())
             terms["loss_cross_view"] = stage.cross_view_weight * contrast
         if prediction.log_error is not None:
             error = np_mpjpe(decoded.detach(), target)
@@ -238,21 +239,16 @@ def _run(
 def _schedule(stage: Stage1 | Stage2) -> list[dict[str, Any]]:
     """Linear warm-up over a tenth of the iterations, then cosine to zero (the paper is silent)."""
     warm_up = max(1, stage.iterations // 10)
-    return [
-        {"type": "LinearLR", "start_factor": 0.04, "by_epoch": False, "begin": 0, "end": warm_up},
-        {
-            "type": "CosineAnnealingLR",
-            "eta_min": stage.learning_rate * 1e-3,
-            "by_epoch": False,
-            "begin": warm_up,
-            "end": stage.iterations,
-        },
-    ]
+    rise = {"type": "LinearLR", "start_factor": 0.04, "by_epoch": False, "begin": 0, "end": warm_up}
+    if stage.iterations == warm_up:
+        return [rise]
+    fall = {"type": "CosineAnnealingLR", "eta_min": stage.learning_rate * 1e-3, "by_epoch": False}
+    return [rise, fall | {"begin": warm_up, "end": stage.iterations}]
 
 
 @contextlib.contextmanager
 def _quiet_mmengine() -> Iterator[None]:
-    """mmengine's log on stderr instead of stdout, its own warnings off, and its checkpoints loadable.
+    """mmengine's log in its file alone, its own warnings off, and its checkpoints loadable.
 
     A checkpoint of ours holds the log history, which torch >= 2.6 loads only if it is allow-listed.
     """
@@ -261,7 +257,12 @@ def _quiet_mmengine() -> Iterator[None]:
     reconstruct = np.empty(0).__reduce__()[0]
     scalar = np.float64(0).__reduce__()[0]
     trusted = [HistoryBuffer, np.ndarray, np.dtype, reconstruct, scalar, getattr, *_dtype_classes()]
-    with warnings.catch_warnings(), torch.serialization.safe_globals(trusted), contextlib.redirect_stdout(sys.stderr):
+    with (
+        warnings.catch_warnings(),
+        torch.serialization.safe_globals(trusted),
+        Path(os.devnull).open("w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+    ):
         warnings.simplefilter("ignore")
         yield
 

@@ -121,6 +121,7 @@ class PosePairs:
         half = np.arange(len(self.distance)) % _CALIBRATION_POSES < _CALIBRATION_POSES // 2
         fitted = self._subset(half).fit()
         other = self._subset(~half)
+        other = other._subset(other.kind != "same")
         probability = fitted.match_probability(other.distance, other.uncertainty_a, other.uncertainty_b)
         return calibration_error(probability, other.true_error <= KAPPA)
 

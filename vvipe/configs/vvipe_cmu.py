@@ -16,7 +16,7 @@ recipe = Recipe(
     architecture=Architecture(dropout=0.0, use_scores=True, predicts_uncertainty=True, predicts_rotation=True),
     stage1=Stage1(iterations=2500),
     stage2=Stage2(
-        iterations=8000,
+        iterations=6000,
         n_views=2,
         cross_view_weight=1.0,
         error_weight=0.05,

@@ -51,7 +51,7 @@ def read_npz(path: Path) -> list[MocapSequence]:
             if missing:
                 raise FileFormatError(f"{path}: array(s) {', '.join(missing)} missing; needed: {', '.join(NPZ_ARRAYS)}")
             arrays = {name: archive[name] for name in NPZ_ARRAYS}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise FileFormatError(f"{path}: cannot be read as an .npz file of motion capture ({error})") from error
     poses, lengths = arrays["poses"], arrays["lengths"]
     if poses.ndim != 3 or poses.shape[1:] != (17, 3) or lengths.sum() != len(poses):
