@@ -69,7 +69,8 @@ def pose_boxes(people: People) -> NDArray[np.float32]:
     """(P, 4) a box around each person's certain keypoints, grown to hold the body; their own box where too few."""
     boxes = people.boxes.copy()
     for person in range(len(people)):
-        points = people.keypoints[person][people.scores[person] >= _MIN_JOINT_SCORE]
+        points = people.keypoints[person]
+        points = points[np.isfinite(points).all(axis=1) & (people.scores[person] >= _MIN_JOINT_SCORE)]
         if len(points) < 3:
             continue
         low, high = points.min(axis=0), points.max(axis=0)
