@@ -7,13 +7,15 @@ training cameras; inputs GT (projected 2D) and D0 (plain Gaussian noise).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from poseflow.metadata import package_versions
 from vvipe.cameras import TRAINING_RIG, UNSEEN_RIG, Rig
 from vvipe.datasets.mocap import MocapSequence, read_npz, resample
 from vvipe.datasets.splits import select
@@ -49,6 +51,46 @@ class RetrievalRow:
     system: str
     n_poses: int
     hits: dict[int, float]
+
+
+@dataclass(frozen=True)
+class RetrievalReport:
+    """Everything that is needed to make the figures again."""
+
+    rows: tuple[RetrievalRow, ...]
+    seed: int
+    rate_hz: float
+    rigs: dict[str, dict[str, Any]]
+    model: str
+    model_sha256: str
+    versions: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def to_markdown(self) -> str:
+        """The rows as a table, and under it what made them."""
+        heads = " | ".join(f"Hit@{k}" for k in KS)
+        lines = [f"| data | cameras | 2D | system | n | {heads} |", "|---" * (5 + len(KS)) + "|"]
+        for row in self.rows:
+            hits = " | ".join(f"{row.hits[k]:.1f}" for k in KS)
+            lines.append(f"| {row.dataset} | {row.cameras} | {row.source} | {row.system} | {row.n_poses} | {hits} |")
+        lines.append(f"\nHit@k in %; {self.rate_hz:g} Hz; model {self.model}; noise seed {self.seed}.")
+        return "\n".join(lines)
+
+
+def run_retrieval(mocap: Path, *, embedder: Embedder, seed: int = 0) -> RetrievalReport:
+    """The report on the open sets of the folder `mocap` (cmu.npz, cmu_more.npz, hdm05.npz)."""
+    sets = open_sets(mocap)
+    return RetrievalReport(
+        rows=tuple(row for retrieval_set in sets for row in evaluate(embedder, retrieval_set, seed=seed)),
+        seed=seed,
+        rate_hz=RATE_HZ,
+        rigs={retrieval_set.name: asdict(retrieval_set.rig) for retrieval_set in sets},
+        model=embedder.model_id,
+        model_sha256=embedder.sha256,
+        versions=package_versions(),
+    )
 
 
 def make_set(name: str, sequences: Sequence[MocapSequence], rig: Rig) -> RetrievalSet:
@@ -95,15 +137,3 @@ def _rows(retrieval_set: RetrievalSet, systems: list[tuple[str, str, Tensor]]) -
 
 def _embed(embedder: Embedder, views: Float[Tensor, "C N 13 2"]) -> Float[Tensor, "C N D"]:
     return torch.stack([torch.from_numpy(embedder.embed(view.numpy(), skeleton="coco13")) for view in views])
-
-
-def to_markdown(rows: Sequence[RetrievalRow]) -> str:
-    """The rows as a table."""
-    lines = [
-        f"| data | cameras | 2D | system | n | {' | '.join(f'Hit@{k}' for k in KS)} |",
-        "|---" * (5 + len(KS)) + "|",
-    ]
-    for row in rows:
-        hits = " | ".join(f"{row.hits[k]:.1f}" for k in KS)
-        lines.append(f"| {row.dataset} | {row.cameras} | {row.source} | {row.system} | {row.n_poses} | {hits} |")
-    return "\n".join(lines)
