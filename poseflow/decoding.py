@@ -60,7 +60,7 @@ def check_file(path: Path) -> None:
         raise VideoError(f"{path} is empty (0 bytes); copy or download it again")
 
 
-def _unreadable(path: Path, error: Exception) -> VideoError:
+def _unreadable(path: Path, error: Exception | None = None) -> VideoError:
     if isinstance(error, PermissionError):
         return VideoError(f"{path} may not be read; change its permissions")
     with path.open("rb") as file:
@@ -89,6 +89,8 @@ def open_video(path: Path) -> Iterator[OpenVideo]:
     with closing(container):
         if _is_refused(container):
             raise VideoError(f"{path} is a {container.format.name} file, not a video; give a video file")
+        if not container.streams:
+            raise _unreadable(path)
         cover = av.stream.Disposition.attached_pic
         streams = [stream for stream in container.streams.video if not stream.disposition & cover]
         if not streams:

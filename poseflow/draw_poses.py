@@ -96,8 +96,8 @@ def person_colour(person_id: int) -> tuple[int, int, int]:
 
 
 def _unit(image: NDArray[np.uint8]) -> float:
-    """A thin but visible line in pixels: 3 in full HD."""
-    return float(np.sqrt(image.shape[0] * image.shape[1])) / 480
+    """A thin but visible line in pixels: 4 in full HD."""
+    return float(np.sqrt(image.shape[0] * image.shape[1])) / 400
 
 
 def _side_colour(skeleton: Skeleton, *joints: int) -> tuple[int, int, int]:
@@ -117,7 +117,7 @@ def _pixels(points: NDArray[np.float32], image: NDArray[np.uint8]) -> list[tuple
 def _draw_skeleton(image: NDArray[np.uint8], person: Sighting, min_score: float) -> None:
     shown = np.isfinite(person.keypoints).all(-1) & (person.scores >= min_score)
     pixels = _pixels(person.keypoints, image)
-    width, rim = max(1, round(1.2 * _unit(image))), max(1, round(0.5 * _unit(image)))
+    width, rim = max(1, round(1.6 * _unit(image))), max(1, round(0.6 * _unit(image)))
     bones = [bone for bone in person.skeleton.bones if shown[list(bone)].all()]
     for parent, child in bones:
         cv2.line(image, pixels[parent], pixels[child], _DARK, width + 2 * rim, cv2.LINE_AA)
@@ -148,7 +148,7 @@ def _draw_text(
     colour: tuple[int, int, int],
 ) -> None:
     """Text on a filled ground whose lower left corner is `corner`, moved so that it lies in the picture."""
-    scale, width = max(0.35, 0.3 * _unit(image)), max(1, round(0.6 * _unit(image)))
+    scale, width = max(0.35, 0.25 * _unit(image)), max(1, round(0.5 * _unit(image)))
     (text_width, text_height), below = cv2.getTextSize(text, _FONT, scale, width)
     pad = below // 2 + 1
     x = min(max(corner[0], 0), max(image.shape[1] - text_width - 2 * pad, 0))

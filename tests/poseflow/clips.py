@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -45,7 +46,7 @@ def write_clip(
     gop: int = 5,
     codec: str = "libx264",
     rotation: tuple[int, bool] | None = None,
-    movflags: str = "faststart",
+    is_index_first: bool = True,
     **options: str,
 ) -> Path:
     """A clip whose picture i is shown at times_s[i] and, unless `pictures` are given, spells i.
@@ -55,9 +56,9 @@ def write_clip(
         options: Settings of the encoder.
     """
     pictures = [numbered_picture(i) for i in range(len(times_s))] if pictures is None else pictures
-    muxer = {"movflags": movflags} if path.suffix in (".mp4", ".mov") else {}
+    muxer = {"movflags": "faststart"} if is_index_first and path.suffix in (".mp4", ".mov") else {}
     with av.open(str(path), "w", options=muxer) as container:
-        stream = container.add_stream(codec, rate=30, options={"g": str(gop), **options})
+        stream: Any = container.add_stream(codec, rate=30, options={"g": str(gop), **options})
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = codec == "mjpeg" and "yuvj420p" or "yuv420p"
         stream.codec_context.time_base = Fraction(1, TICKS)
@@ -74,8 +75,8 @@ def write_clip(
 def write_audio(path: Path, *, cover: bool = False) -> Path:
     """Half a second of silence; `cover` adds a picture as music files have one."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("aac", rate=16000)
-        picture = container.add_stream("mjpeg", rate=1) if cover else None
+        stream: Any = container.add_stream("aac", rate=16000)
+        picture: Any = container.add_stream("mjpeg", rate=1) if cover else None
         if picture is not None:
             picture.width, picture.height, picture.pix_fmt = WIDTH, HEIGHT, "yuvj420p"
             picture.disposition = av.stream.Disposition.attached_pic
@@ -88,6 +89,11 @@ def write_audio(path: Path, *, cover: bool = False) -> Path:
             frame_ = av.VideoFrame.from_ndarray(quarters_picture(), format="bgr24").reformat(format="yuvj420p")
             container.mux([*picture.encode(frame_), *picture.encode()])
     return path
+
+
+def names_in(folder: Path) -> list[str]:
+    """The sorted names of what lies in `folder`."""
+    return sorted(path.name for path in folder.iterdir())
 
 
 def cut_file(path: Path, target: Path, *, share: float) -> Path:
