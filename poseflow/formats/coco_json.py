@@ -15,7 +15,7 @@ from poseflow.formats.protocol import ImportOptions
 from poseflow.formats.sightings import Sighting, Sightings
 from poseflow.formats.source import KeypointSource
 
-_NUMBER_AT_THE_END = re.compile(r"(\d+)\D*$")
+_NUMBER_AT_THE_END = re.compile(r"(\d{1,15})\D*$")
 
 
 class CocoJson:
@@ -52,39 +52,47 @@ class CocoJson:
 
 def _read_annotations(source: KeypointSource, options: ImportOptions) -> Sightings:
     frames = _image_frames(source, records(source, source.json.get("images"), "images"))
-    categories = {entry.get("id"): entry for entry in records(source, source.json.get("categories", []), "categories")}
-    people = []
+    names = _category_names(source)
+    orders = {id_: order_by_name(source, joints, options.joint_map) for id_, joints in names.items()}
     annotations = records(source, source.json.get("annotations"), "annotations")
     has_ids = all("track_id" in annotation for annotation in annotations)
+    people = []
     for annotation in annotations:
         if annotation.get("iscrowd") or not annotation.get("num_keypoints", "keypoints" in annotation):
             continue
         where = f"annotation {annotation.get('id')}"
-        if annotation.get("image_id") not in frames:
-            raise source.error(f"{where}: image_id {annotation.get('image_id')!r} is not among the images")
+        image, category = (_id(source, annotation.get(key), f"{where}, {key}") for key in ("image_id", "category_id"))
+        if image not in frames:
+            raise source.error(f"{where}: image_id {image!r} is not among the images")
         points = _points(source, annotation.get("keypoints"), where)
-        names = categories.get(annotation.get("category_id"), {}).get("keypoints")
-        order = _annotation_order(source, names, len(points), options)
-        keypoints = np.where(points[:, 2:] > 0, points[:, :2], np.nan)
-        people.append(
-            Sighting(
-                frame=frames[annotation["image_id"]],
-                keypoints=take(keypoints, order),
-                scores=np.full(len(order), np.nan),
-                person=whole_number(source, annotation["track_id"], f"{where}, track_id") + 1 if has_ids else None,
-                box=_corner_box(source, annotation.get("bbox"), where),
-            )
-        )
+        if category in names and len(names[category]) != len(points):
+            raise source.error(f"{where}: the category names {len(names[category])} joints, it has {len(points)}")
+        order = orders[category] if category in orders else _nameless_order(source, len(points), options)
+        keypoints = take(np.where(points[:, 2:] > 0, points[:, :2], np.nan), order)
+        person = whole_number(source, annotation["track_id"], f"{where}, track_id") + 1 if has_ids else None
+        box = _corner_box(source, annotation.get("bbox"), where)
+        people.append(Sighting(frames[image], keypoints, np.full(len(order), np.nan), person, box))
     return Sightings(people, list(frames.values()))
 
 
-def _annotation_order(source: KeypointSource, names: Any, n_joints: int, options: ImportOptions) -> NDArray[np.int64]:
-    if not isinstance(names, list) or not names:
-        refuse_joint_map(source, options.joint_map)
-        return order_by_number(source, n_joints)
-    if len(names) != n_joints:
-        raise source.error(f"the category names {len(names)} joints, an annotation has {n_joints}")
-    return order_by_name(source, [str(name) for name in names], options.joint_map)
+def _category_names(source: KeypointSource) -> dict[int | str, list[str]]:
+    """Category id -> names of its joints, for categories that name them."""
+    return {
+        _id(source, category.get("id"), "categories, id"): [str(name) for name in category["keypoints"]]
+        for category in records(source, source.json.get("categories", []), "categories")
+        if isinstance(category.get("keypoints"), list) and category["keypoints"]
+    }
+
+
+def _nameless_order(source: KeypointSource, n_joints: int, options: ImportOptions) -> NDArray[np.int64]:
+    refuse_joint_map(source, options.joint_map)
+    return order_by_number(source, n_joints)
+
+
+def _id(source: KeypointSource, value: Any, where: str) -> int | str:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise source.error(f"{where}: expected a number or a name, found {str(value)[:60]!r}")
+    return value
 
 
 def _read_results(source: KeypointSource, options: ImportOptions) -> Sightings:
@@ -126,10 +134,10 @@ def _corner_box(source: KeypointSource, value: Any, where: str) -> NDArray[np.fl
     return np.concatenate([box[:2], box[:2] + box[2:]])
 
 
-def _image_frames(source: KeypointSource, images: list[dict[str, Any]]) -> dict[Any, int]:
+def _image_frames(source: KeypointSource, images: list[dict[str, Any]]) -> dict[int | str, int]:
     """Image id -> number of its frame."""
-    ids = [image.get("id") for image in images]
-    if not all(isinstance(id_, int | str) for id_ in ids) or len(set(ids)) != len(ids):
+    ids = [_id(source, image.get("id"), "images, id") for image in images]
+    if len(set(ids)) != len(ids):
         raise source.error("images: expected each with its own id")
     if all("frame_id" in image for image in images):
         numbers = [whole_number(source, image["frame_id"], "images, frame_id") for image in images]

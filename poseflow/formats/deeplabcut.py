@@ -18,7 +18,7 @@ from poseflow.formats.source import KeypointSource
 
 _LEVELS = ("scorer", "individuals", "bodyparts", "coords")
 _COORDS = ("x", "y", "likelihood")
-_NUMBER_AT_THE_END = re.compile(r"(\d+)\D*$")
+_NUMBER_AT_THE_END = re.compile(r"(\d{1,15})\D*$")
 
 
 class DeepLabCut:
@@ -104,7 +104,7 @@ def _table(
 
 def _frame(source: KeypointSource, label: str | int) -> int:
     text = str(label)
-    if re.fullmatch(r"\d+(\.0*)?", text):
+    if re.fullmatch(r"\d{1,15}(\.0*)?", text):
         return int(float(text))
     match = _NUMBER_AT_THE_END.search(PurePosixPath(text.replace("\\", "/")).stem)
     if match is None:

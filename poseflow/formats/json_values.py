@@ -18,7 +18,7 @@ def number_array(source: KeypointSource, value: Any, where: str, shape: tuple[in
     """
     try:
         array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise source.error(f"{where}: expected numbers, found {_excerpt(value)}") from error
     if array.size == 0 and shape[0] is None:
         array = array.reshape(0, *(length or 0 for length in shape[1:]))
@@ -30,7 +30,7 @@ def number_array(source: KeypointSource, value: Any, where: str, shape: tuple[in
 
 def whole_number(source: KeypointSource, value: Any, where: str) -> int:
     """`value` as an int of at least 0; FileFormatError for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**53:
         raise source.error(f"{where}: expected a whole number of at least 0, found {_excerpt(value)}")
     return value
 
@@ -41,7 +41,10 @@ def number(source: KeypointSource, value: Any, where: str) -> float:
         return float("nan")
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise source.error(f"{where}: expected a number, found {_excerpt(value)}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise source.error(f"{where}: expected a number, found a whole number of several hundred digits") from error
 
 
 def records(source: KeypointSource, value: Any, where: str) -> list[dict[str, Any]]:

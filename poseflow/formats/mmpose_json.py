@@ -49,12 +49,15 @@ class MMPoseJson:
             entries, first = [{"frame_id": 0, "instances": entries}], 0
         if names is None:
             refuse_joint_map(source, options.joint_map)
+        order = None if names is None else order_by_name(source, names, options.joint_map)
         people, frames = [], []
         for position, entry in enumerate(entries):
             frame = whole_number(source, entry.get("frame_id"), f"entry {position}, frame_id") - first
+            if frame < 0:
+                raise source.error(f"entry {position}, frame_id: expected {first} or more, found {entry['frame_id']}")
             frames.append(frame)
             for instance in records(source, entry.get("instances"), f"entry {position}, instances"):
-                people.append(_sighting(source, instance, frame, names, options))
+                people.append(_sighting(source, instance, frame, names, order))
         return Sightings(people, frames)
 
 
@@ -67,15 +70,18 @@ def _joint_names(meta_info: Any) -> list[str] | None:
 
 
 def _sighting(
-    source: KeypointSource, instance: dict[str, Any], frame: int, names: list[str] | None, options: ImportOptions
+    source: KeypointSource,
+    instance: dict[str, Any],
+    frame: int,
+    names: list[str] | None,
+    order: NDArray[np.int64] | None,
 ) -> Sighting:
     where = f"frame {frame}"
     joints = None if names is None else len(names)
     keypoints = number_array(source, instance.get("keypoints"), f"{where}, keypoints", (joints, 2))
     scores = number_array(source, instance.get("keypoint_scores"), f"{where}, keypoint_scores", (len(keypoints),))
-    order = (
-        order_by_number(source, len(keypoints)) if names is None else order_by_name(source, names, options.joint_map)
-    )
+    if order is None:
+        order = order_by_number(source, len(keypoints))
     track_id = instance.get("track_id")
     return Sighting(
         frame=frame,

@@ -13,6 +13,8 @@ from poseflow.errors import FileFormatError
 from poseflow.records import FramePoses, PoseTrack
 from vvipe.skeleton import COCO17
 
+_LARGEST_FRAME = 2**53  # the largest whole number up to which a float64 knows each one
+
 
 @dataclass(frozen=True)
 class Sighting:
@@ -67,6 +69,8 @@ def to_tracks(
         ValueError: `fps` is not above 0, or `times` ends before the last frame.
         FileFormatError: No time is known, times do not rise, or a person is twice in one frame.
     """
+    if any(not 0 <= frame <= _LARGEST_FRAME for frame in sightings.frames):
+        raise FileFormatError(f"{path}: frame numbers from {min(sightings.frames)} to {max(sightings.frames)}")
     order = np.argsort(sightings.frames, kind="stable")
     index = np.asarray(sightings.frames, np.int64)[order]
     if (np.diff(index) == 0).any():

@@ -55,7 +55,10 @@ class KeypointSource:
     @cached_property
     def rows(self) -> list[list[str]]:
         """The cells of a CSV file; row i is line i + 1, and there is at least one."""
-        rows = list(csv.reader(io.StringIO(_read_text(self.path), newline="")))
+        try:
+            rows = list(csv.reader(io.StringIO(_read_text(self.path), newline="")))
+        except csv.Error as error:
+            raise self.error(f"no CSV of keypoints ({error})") from error
         if not rows:
             raise self.error("the file is empty")
         return rows
@@ -83,5 +86,7 @@ def read_json(path: Path) -> Any:
             f"{path}, line {error.lineno}, column {error.colno}: no complete JSON ({error.msg}); "
             "is the file cut off, or text of another kind?"
         ) from error
+    except ValueError as error:  # a whole number of thousands of digits
+        raise FileFormatError(f"{path}: no JSON of keypoints ({error})") from error
     except RecursionError as error:
         raise FileFormatError(f"{path}: JSON nested too deeply for a file of keypoints") from error

@@ -135,7 +135,7 @@ def parse_bvh(path: Path) -> BvhFile:
         raise lines.error("no BVH file: expected HIERARCHY first")
     joints = _parse_hierarchy(lines)
     frames = _parse_header(lines, "Frames:", "the number of frames")
-    if not frames.isdigit() or not int(frames):
+    if not (frames.isdecimal() and len(frames) < 10 and int(frames)):
         raise lines.error(f"Frames: expected a whole number above 0, found {frames!r}")
     frame_time = _parse_header(lines, "Frame Time:", "the time of a frame in seconds")
     fps = _fps(lines, frame_time)

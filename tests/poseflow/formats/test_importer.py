@@ -91,6 +91,7 @@ def test_people_without_identity_are_tracked(tmp_path, walk):
         (Sightings([person(0)], [0]), {"fps": float("nan")}, ValueError, "fps: expected"),
         (Sightings([person(2)], [2]), {"times": [0, 1]}, ValueError, "one a frame up to frame 2"),
         (Sightings([person(0), person(0)], [0]), {"fps": 9}, FileFormatError, "person 1 is twice in frame 0"),
+        (Sightings([person(10**30)], [10**30]), {"fps": 9}, FileFormatError, "frame numbers from 10{30} to"),
         (Sightings([person(0)], [0, 1, 1]), {"fps": 9}, FileFormatError, "frame 1 is in it twice"),
         (Sightings([person(0)], [0, 1], time_s=[1, 1]), {}, FileFormatError, "do not rise"),
     ],
@@ -148,10 +149,13 @@ def test_unknown_joints_are_listed(tmp_path, names, joint_map, error, message):
         ("a.json", b'[{"frame_id": 0, "instances": [', "line 1, column 32: no complete JSON"),
         ("a.json", b"\xff\xfe\x00", "expected UTF-8 text"),
         ("a.json", b"[" * 100_000, "nested too deeply"),
+        ("a.json", b"9" * 5000, "no JSON of keypoints"),
         ("a.json", b"[]", "no known format"),
         ("a.json", b"3", "no known format"),
         ("a.json", b'{"hello": 1}', "no known format of keypoints. Known are mmpose: "),
         ("a.csv", b"\n", "no known format"),
+        ("a.csv", b"\xef\xbb\xbf", "the file is empty"),
+        ("a.csv", b"a" * 200_000, "no CSV of keypoints"),
         ("a.csv", b"a,b\n1,2\n", "no known format"),
         ("a.csv", b"\x89\xff\x00", "expected UTF-8 text"),
         ("a.txt", b"hello", "no known format"),
@@ -191,6 +195,63 @@ def test_no_format_fails_otherwise_than_with_its_error_on_odd_json(tmp_path, for
     assert format_.detects(KeypointSource(path)) is False
     with pytest.raises(FileFormatError):
         to_tracks(path, format_.read(KeypointSource(path), ImportOptions()))
+
+
+POINTS = [[float(i), float(i)] for i in range(17)]
+SOUND = {
+    "mmpose": {
+        "meta_info": {"keypoint_id2name": {str(i): joint for i, joint in enumerate(COCO17.joints)}},
+        "instance_info": [
+            {
+                "frame_id": 1,
+                "instances": [
+                    {"keypoints": POINTS, "keypoint_scores": [1.0] * 17, "bbox": [[0, 0, 9, 9]], "bbox_score": 1.0}
+                ],
+            }
+        ],
+    },
+    "coco": {
+        "images": [{"id": 7, "file_name": "a.jpg"}],
+        "annotations": [
+            {"id": 1, "image_id": 7, "category_id": 1, "keypoints": [5] * 51, "bbox": [0, 0, 9, 9], "track_id": 0}
+        ],
+        "categories": [{"id": 1, "keypoints": list(COCO17.joints)}],
+    },
+    "coco results": [{"image_id": 7, "category_id": 1, "keypoints": [5] * 51, "score": 1.0, "bbox": [0, 0, 9, 9]}],
+    "openpose": {"version": 1.3, "people": [{"person_id": [0], "pose_keypoints_2d": [5] * 75}]},
+    "mediapipe": {
+        "fps": 30,
+        "width": 9,
+        "height": 9,
+        "frames": [{"frame": 0, "time_s": 0.5, "pose_landmarks": [[{"x": 0.5, "y": 0.5, "visibility": 1.0}] * 33]}],
+    },
+}
+
+
+def damaged(value):
+    """Every JSON that has one value replaced by an odd one or taken away (of long lists, in the first place)."""
+    yield from (None, "x", -1, True, 1e400, 10**400, [], {}, [[1, [2]]], {"x": "y"})
+    if isinstance(value, dict):
+        for key in value:
+            yield {k: v for k, v in value.items() if k != key}
+            yield from ({**value, key: other} for other in damaged(value[key]))
+    elif isinstance(value, list) and value:
+        yield value[1:]
+        yield from ([other, *value[1:]] for other in damaged(value[0]))
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_damaged_json_is_read_or_refused_with_the_file_named(write_json, name):
+    assert len(import_keypoints(write_json(SOUND[name]), fps=30)) == 1
+    refused = 0
+    for content in damaged(SOUND[name]):
+        path = write_json(content)
+        try:
+            import_keypoints(path, fps=30, format=name.split()[0])
+        except FileFormatError as error:
+            assert str(path) in str(error)
+            refused += 1
+    assert refused > 20
 
 
 def test_importing_the_readers_is_light():

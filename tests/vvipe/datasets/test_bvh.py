@@ -228,6 +228,7 @@ def line_of(path: Path, start: str) -> int:
         ("CHANNELS 3 Zrotation", "CHANNELS 4 Zrotation", "CHANNELS 4", "joint Spine: expected CHANNELS"),
         ("OFFSET 0.000000 0.100000", "OFFSET 0.000000 up", "OFFSET 0.000000 up", "expected a number, found 'up'"),
         ("Frames: 1", "Frames: many", "Frames", "whole number"),
+        ("Frames: 1", "Frames: " + "9" * 5000, "Frames", "whole number"),
         ("Frame Time: 0.04", "Frame Time: 0", "Frame Time", "more than 0 seconds"),
         ("Frame Time: 0.04", "Frame Time:", "Frame Time", "expected a number"),
         ("MOTION", "NOTION", "NOTION", "expected JOINT"),
