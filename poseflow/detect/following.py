@@ -27,6 +27,7 @@ from poseflow.detect.topdown import Crop, TopDownNetwork
 from poseflow.records import Frame, FramePoses
 
 _MAX_KEY_GAP_S = 0.25
+_MAX_CARRY_S = 0.5  # people whom the detector misses are not looked for after a longer gap
 _SAME_PERSON_OVERLAP = 0.3  # of the boxes of two neighbouring key frames
 _SAME_POSE_LIKENESS = 0.8  # of two poses in one frame: above it they are one person
 _LOST_BOX_OVERLAP = 0.5  # of a carried box and the box of the pose found in it: below it the box has lost the person
@@ -124,7 +125,7 @@ class Follower:
         detected = self._pose_in(images, [_unposed(boxes, scores) for boxes, scores in self._detector.detect(images)])
         found: list[_KeyFrame] = []
         for frame, people in zip(frames, detected, strict=True):
-            if last is not None:
+            if last is not None and frame.time_s - last.frame.time_s <= _MAX_CARRY_S:
                 people = people.joined(self._overlooked(frame, people, last))
             last = _KeyFrame(frame, self._kept(people))
             found.append(last)

@@ -85,13 +85,14 @@ def pose_scores(people: People) -> NDArray[np.float32]:
 
 
 def pose_likeness(people: People) -> NDArray[np.float64]:
-    """(P, P) object keypoint similarity with one tolerance for all joints, over the joints seen in both; 0 for none."""
+    """(P, P) object keypoint similarity with one tolerance for all joints, over joints certain in both; 0 for none."""
     sides = np.clip(pose_boxes(people)[:, 2:] - pose_boxes(people)[:, :2], 1, None)
     area = np.maximum.outer(sides.prod(1), sides.prod(1))
     distance2 = ((people.keypoints[:, None] - people.keypoints[None]) ** 2).sum(-1)
     likeness = np.exp(-distance2 / (2 * area[..., None] * _JOINT_TOLERANCE**2))
-    is_seen = np.isfinite(likeness)
-    return np.where(is_seen, likeness, 0).sum(-1) / np.maximum(is_seen.sum(-1), 1)
+    is_certain = people.scores >= _MIN_JOINT_SCORE
+    is_common = np.isfinite(likeness) & is_certain[:, None] & is_certain[None]
+    return np.where(is_common, likeness, 0).sum(-1) / np.maximum(is_common.sum(-1), 1)
 
 
 def without_doubles(people: People, *, max_likeness: float) -> NDArray[np.int64]:

@@ -393,6 +393,15 @@ def test_person_who_goes_between_two_detections_is_not_invented(real_predictor, 
 
 
 @pytest.mark.real_data
+def test_nobody_is_invented_at_a_cut_to_another_scene(real_predictor, photos):
+    """At a cut, people of the scene before are looked for, but only people of the new one are there."""
+    alone = [len(next(real_predictor.predict(frames_of([photos[n]]))).boxes) for n in (196141, 197388)]
+    images = [photos[196141]] * 3 + [photos[197388]] * 3
+    counts = [len(poses.boxes) for poses in real_predictor.predict(frames_of(images))]
+    assert counts == [alone[0]] * 3 + [alone[1]] * 3
+
+
+@pytest.mark.real_data
 def test_people_are_limited_to_the_best_boxes(real_models, real_predictor, photos):
     (everybody,) = real_predictor.predict(frames_of([photos[197388]]))
     (two,) = MMPosePredictor(**real_models, max_people=2).predict(frames_of([photos[197388]]))

@@ -66,9 +66,12 @@ def test_likeness_of_shifted_poses_has_its_closed_form():
     np.testing.assert_allclose(pose_likeness(people), [[1, expected], [expected, 1]], rtol=1e-6)
 
 
-def test_likeness_ignores_joints_not_seen_in_both():
+def test_likeness_ignores_joints_not_certain_in_both():
     people = people_at((0, 0), (0, 0))
     people.keypoints[1, 2:] = np.nan
+    np.testing.assert_allclose(pose_likeness(people)[0, 1], 1)
+    people.keypoints[1, 1] = (1e4, 1e4)
+    people.scores[1, 1] = 0.1
     np.testing.assert_allclose(pose_likeness(people)[0, 1], 1)
     people.keypoints[1] = np.nan
     assert pose_likeness(people)[0, 1] == 0
