@@ -317,11 +317,17 @@ def test_real_jumper_and_walker_keep_their_ids(real_file: RealFile):
         person_model="rtmdet-nano",
         person_checkpoint=real_file("weights/rtmdet_nano_320_coco-person_hw140701_from-onnx.pth"),
     )
-    frames = clip_frames(real_file("data/video/sports2d_demo.mp4"), stride=3)
-    jumper, walker = track_people(predictor.predict(frames), skeleton=COCO17)
-    # Read off the film: he is in the picture all the time and jumps to the right, unseen in mid-air for most of a
-    # second; she comes from behind a tree on the right and leaves on the left.
-    assert jumper.index[0] == 0
+    frames = clip_frames(real_file("data/video/sports2d_demo.mp4"), stride=1)
+    assert_jumper_and_walker(track_people(predictor.predict(frames), skeleton=COCO17))
+
+
+def assert_jumper_and_walker(people: list[PoseTrack]) -> None:
+    """He is in the picture all the time and jumps to the right, unseen in mid-air for most of a second.
+
+    She comes from behind a tree on the right and leaves on the left. All read off the film.
+    """
+    jumper, walker = people
+    assert jumper.index[0] <= 5
     assert jumper.index[-1] > 215
     assert jumper.boxes[-1, 0] > jumper.boxes[0, 0] + 500
     assert 30 <= walker.index[0] <= 50
