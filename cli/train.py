@@ -38,7 +38,7 @@ def command(
     stage2_iterations: int | None,
 ) -> None:
     """Train a V-VIPE: both stages, then calibration. NAME is a recipe of vvipe/configs; CONFIG.py one of your own."""
-    from vvipe.training import train
+    from vvipe.train import train
 
     model = train(
         recipe,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_PUBLIC = {"Embedder": "vvipe.embedder", "Prediction": "vvipe.embedder", "train": "vvipe.training"}
+_PUBLIC = {"Embedder": "vvipe.embedder", "Prediction": "vvipe.embedder"}
 
-__all__ = ["Embedder", "Prediction", "train"]
+__all__ = ["Embedder", "Prediction"]
 
 
 def __getattr__(name: str) -> Any:

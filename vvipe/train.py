@@ -1,273 +1,209 @@
-"""The two training stages on mmengine's Runner, one command, resumable bit for bit on a CPU."""
+"""`train`: from motion capture files and a recipe to a calibrated model on disk."""
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import os
-import warnings
-from collections.abc import Iterator
+import dataclasses
+import json
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from jaxtyping import Float
-from mmengine.hooks import CheckpointHook, Hook, LoggerHook
-from mmengine.logging import HistoryBuffer
-from mmengine.model import BaseModel
-from mmengine.registry import LOOPS
-from mmengine.runner import BaseLoop, Runner, find_latest_checkpoint
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
-from tqdm import tqdm
+from numpy.typing import NDArray
 
-from vvipe import losses
-from vvipe.datasets.pairs import PoseBank, PoseBatches, ViewBatches, iteration_seed
-from vvipe.errors import TrainingError
+from vvipe.calibration import Calibration, calibration_error, fit_calibration
+from vvipe.datasets.mocap import MocapSequence, read_mocap
+from vvipe.datasets.pairs import PoseBank, draw_view, iteration_generator
+from vvipe.datasets.splits import select
+from vvipe.errors import DeviceError, TrainingError
 from vvipe.geometry import np_mpjpe
-from vvipe.models.vvipe import KeypointEncoder, PoseVAE
-from vvipe.recipe import Recipe, Stage1, Stage2
+from vvipe.losses import KAPPA
+from vvipe.model_file import file_sha256, save_model
+from vvipe.models.vvipe import KeypointEncoder, PoseVAE, encoder_input
+from vvipe.recipe import Recipe, load_recipe
+from vvipe.train_stages import train_stages
+
+CALIBRATION_FPS = 10.0
+_CALIBRATION_POSES = 6000
+_HELD_OUT_TAKES = 20
 
 
-class PoseVAETrainer(BaseModel):
-    """Stage 1 as mmengine sees it: L = L_mse + L_triplet + L_KL (V-VIPE Eq. 2)."""
-
-    def __init__(self, recipe: Recipe) -> None:
-        super().__init__()
-        self.vae = PoseVAE(recipe.architecture)
-        self.stage: Stage1 = recipe.stage1
-
-    def forward(self, poses: Float[Tensor, "B 17 3"], mode: str = "loss") -> dict[str, Tensor]:
-        mean, log_variance = self.vae.encode(poses)
-        sample = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
-        stage = self.stage
-        return {
-            "loss_reconstruction": stage.reconstruction_weight
-            * losses.reconstruction_loss(self.vae.decode(sample), poses),
-            "loss_triplet": stage.triplet_weight * losses.triplet_loss(mean, losses.pose_distances(poses)),
-            "loss_kl": stage.kl_weight * losses.kl_loss(mean, log_variance),
-        }
-
-
-class MappingTrainer(BaseModel):
-    """Stage 2 as mmengine sees it: the 2D encoder learns against the frozen decoder (V-VIPE 3.3)."""
-
-    def __init__(self, recipe: Recipe, vae: PoseVAE) -> None:
-        super().__init__()
-        self.encoder = KeypointEncoder(recipe.architecture)
-        self.vae = vae.requires_grad_(False)
-        self.stage: Stage2 = recipe.stage2
-        self.log_temperature = torch.nn.Parameter(torch.tensor(1.0))
-
-    def train(self, mode: bool = True) -> MappingTrainer:
-        """Batch statistics and dropout of the decoder stay frozen too; gradients pass through it."""
-        super().train(mode)
-        self.vae.eval()
-        return self
-
-    def forward(
-        self,
-        poses: Float[Tensor, "B 17 3"],
-        keypoints: Float[Tensor, "V*B 13 C"],
-        rotation: Float[Tensor, "V*B 3 3"],
-        mode: str = "loss",
-    ) -> dict[str, Tensor]:
-        stage, views = self.stage, self.stage.n_views
-        prediction = self.encoder(keypoints)
-        decoded, target = self.vae.decode(prediction.vectors), poses.repeat(views, 1, 1)
-        by_view = prediction.vectors.chunk(views)
-        distances = losses.pose_distances(poses)
-        triplets = torch.stack([losses.triplet_loss(vectors, distances) for vectors in by_view]).mean()
-        terms = {
-            "loss_reconstruction": stage.reconstruction_weight * losses.reconstruction_loss(decoded, target),
-            "loss_triplet": stage.triplet_weight * triplets,
-        }
-        if stage.cross_view_weight:
-            contrast = losses.cross_view_loss(by_view[0], by_view[1], distances, temperature=self.log_temperature.exp())
-            terms["loss_cross_view"] = stage.cross_view_weight * contrast
-        if prediction.log_error is not None:
-            error = np_mpjpe(decoded.detach(), target)
-            terms["loss_error"] = stage.error_weight * losses.error_loss(prediction.log_error, error)
-        if prediction.rotation is not None:
-            terms["loss_rotation"] = stage.rotation_weight * losses.rotation_loss(prediction.rotation, rotation)
-        return terms
-
-
-@LOOPS.register_module()
-class IterationLoop(BaseLoop):
-    """A train loop whose iteration i sees item i of the data set and a random state seeded by (seed, stage, i).
-
-    mmengine's own loop replays its sampler to resume and leaves dropout to the global generator; here nothing needs
-    replaying, so that a run resumed after a kill equals an unbroken one.
-    """
-
-    def __init__(self, runner: Runner, dataloader: DataLoader, max_iters: int, seed: int) -> None:
-        super().__init__(runner, dataloader)
-        self.max_iters, self.max_epochs, self.seed = max_iters, 1, seed
-        self._iter = self._epoch = 0  # mmengine sets these two when it resumes
-
-    @property
-    def iter(self) -> int:
-        return self._iter
-
-    @property
-    def epoch(self) -> int:
-        return self._epoch
-
-    def run(self) -> torch.nn.Module:
-        runner = self.runner
-        runner.call_hook("before_train")
-        runner.call_hook("before_train_epoch")
-        runner.model.train()
-        while self.iter < self.max_iters:
-            self._run_iteration(self.dataloader.dataset[self.iter])
-        runner.call_hook("after_train_epoch")
-        runner.call_hook("after_train")
-        return runner.model
-
-    def _run_iteration(self, batch: dict[str, Tensor]) -> None:
-        runner = self.runner
-        torch.manual_seed(iteration_seed(self.seed, self.dataloader.dataset.stage + 2, self.iter))
-        runner.call_hook("before_train_iter", batch_idx=self.iter, data_batch=batch)
-        outputs = runner.model.train_step(batch, optim_wrapper=runner.optim_wrapper)
-        total = float(outputs["loss"])
-        if not torch.isfinite(torch.tensor(total)):
-            raise TrainingError(f"the loss became {total} at iteration {self.iter}: lower the learning rate")
-        runner.call_hook("after_train_iter", batch_idx=self.iter, data_batch=batch, outputs=outputs)
-        self._iter += 1
-
-
-class ProgressHook(Hook):
-    """A progress bar on stderr, silent where stderr is no terminal."""
-
-    def __init__(self, label: str) -> None:
-        self.label = label
-        self.bar: tqdm | None = None
-
-    def before_train(self, runner: Runner) -> None:
-        self.bar = tqdm(total=runner.max_iters, initial=runner.iter, desc=self.label, unit="it", disable=None)
-
-    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        if self.bar is not None:
-            self.bar.update()
-
-    def after_train(self, runner: Runner) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-
-def train_stages(
-    recipe: Recipe,
-    bank: PoseBank,
+def train(
+    recipe: str | Recipe,
+    data: Sequence[Path],
     *,
     work_dir: Path,
     seed: int = 0,
-    device: str = "cpu",
-    checkpoint_interval: int = 500,
-) -> tuple[PoseVAE, KeypointEncoder]:
-    """The trained networks (on the CPU, in eval mode); continues from the checkpoints that `work_dir` holds.
+    device: str = "auto",
+    stage1_iterations: int | None = None,
+    stage2_iterations: int | None = None,
+) -> Path:
+    """Trains both stages, calibrates, and returns the path of the model (``work_dir/NAME.safetensors``).
 
-    `work_dir`/stage1 and `work_dir`/stage2 hold checkpoints, TensorBoard logs and text logs.
+    A run that was interrupted continues from its last checkpoints when called again with the same arguments; on a
+    CPU it ends with the very weights that an unbroken run gives.
+
+    Args:
+        recipe: A recipe, its name, or the path of a Python file that defines one.
+        data: Motion capture: .npz, .bvh or .amc files, or folders of them.
+        work_dir: For checkpoints, logs and the model; created where it does not exist.
+        device: ``auto`` (CUDA where there is one), ``cpu``, ``cuda`` or ``mps``.
+        stage1_iterations, stage2_iterations: Override the recipe's, e.g. for a trial run.
 
     Raises:
-        TrainingError: The loss left the finite numbers, or a checkpoint of another recipe lies in `work_dir`.
+        ValueError: Unknown recipe.
+        FileFormatError: A data file cannot be read.
+        TrainingError: No poses, a work_dir of another run, or a loss that left the finite numbers.
+        DeviceError: The device is not there.
     """
-    first = PoseBatches(
-        bank,
-        iterations=recipe.stage1.iterations,
-        batch_size=recipe.stage1.batch_size,
-        seed=seed,
-        mirror=recipe.mirror,
+    recipe = _with_iterations(
+        load_recipe(recipe) if isinstance(recipe, str) else recipe, stage1_iterations, stage2_iterations
     )
-    torch.manual_seed(seed)
-    vae_trainer = PoseVAETrainer(recipe)
-    run = functools.partial(_run, seed=seed, device=device, checkpoint_interval=checkpoint_interval)
-    run(vae_trainer, first, recipe.stage1, work_dir / "stage1", label=f"{recipe.name} stage 1 (VAE)")
-    second = ViewBatches(
-        bank,
-        recipe.views,
-        n_views=recipe.stage2.n_views,
-        use_scores=recipe.architecture.use_scores,
-        iterations=recipe.stage2.iterations,
-        batch_size=recipe.stage2.batch_size,
-        seed=seed,
-        mirror=recipe.mirror,
-    )
-    torch.manual_seed(seed + 1)
-    mapping = MappingTrainer(recipe, vae_trainer.vae)
-    run(mapping, second, recipe.stage2, work_dir / "stage2", label=f"{recipe.name} stage 2 (2D to embedding)")
-    return mapping.vae.cpu().eval(), mapping.encoder.cpu().eval()
+    device = _device(device)
+    takes = [take for path in data for take in read_mocap(path)]
+    training, held_out = hold_out(takes)
+    _claim(work_dir, recipe, data, seed)
+    bank = PoseBank.from_sequences(training, fps=recipe.fps)
+    vae, encoder = train_stages(recipe, bank, work_dir=work_dir, seed=seed, device=device)
+    pairs = sample_pairs(vae, encoder, PoseBank.from_sequences(held_out, fps=CALIBRATION_FPS), recipe, seed=seed)
+    card = {
+        "recipe": dataclasses.asdict(recipe),
+        "seed": seed,
+        "torch": torch.__version__,
+        "training_poses": len(bank),
+        "training_takes": len(training),
+        "held_out_takes": len(held_out),
+        "data": [{"file": path.name, "sha256": _path_sha256(path)} for path in data],
+        "calibration_error": round(pairs.calibration_error(), 4),
+    }
+    return save_model(work_dir, recipe.name, vae=vae, encoder=encoder, calibration=pairs.fit(), card=card)
 
 
-def _run(
-    model: BaseModel,
-    batches: Dataset,
-    stage: Stage1 | Stage2,
-    work_dir: Path,
-    *,
-    label: str,
-    seed: int,
-    device: str,
-    checkpoint_interval: int,
-) -> None:
-    """One stage on mmengine's Runner, from the latest checkpoint in `work_dir` or from the start."""
-    work_dir.mkdir(parents=True, exist_ok=True)
-    with _quiet_mmengine():
-        runner = Runner(
-            model=model.to(device),
-            work_dir=str(work_dir),
-            experiment_name=f"{work_dir.parent.name}-{work_dir.name}-{id(model)}",
-            train_dataloader=DataLoader(batches, batch_size=None),
-            train_cfg={"type": "IterationLoop", "max_iters": stage.iterations, "seed": seed},
-            optim_wrapper={"optimizer": {"type": "Adam", "lr": stage.learning_rate}},
-            param_scheduler=_schedule(stage),
-            default_hooks={
-                "logger": LoggerHook(interval=50, log_metric_by_epoch=False),
-                "sampler_seed": None,
-                "checkpoint": CheckpointHook(interval=checkpoint_interval, by_epoch=False, max_keep_ckpts=2),
-            },
-            custom_hooks=[ProgressHook(label)],
-            visualizer={"type": "Visualizer", "vis_backends": [{"type": "TensorboardVisBackend"}]},
-            resume=find_latest_checkpoint(str(work_dir)) is not None,
-            randomness={"seed": seed},
-            log_level="INFO",
-            default_scope=None,
+def hold_out(takes: Sequence[MocapSequence]) -> tuple[list[MocapSequence], list[MocapSequence]]:
+    """(training, held-out) takes: the CMU carve-out where it is there, else every 20th take or so, by name.
+
+    CMU's test takes are in neither. A single take serves as both.
+    """
+    training, held_out = select(takes, "train"), select(takes, "carve-out")
+    if not held_out:
+        ordered = sorted(training, key=lambda take: zlib.crc32(f"{take.subject}/{take.name}".encode()))
+        count = max(1, len(ordered) // _HELD_OUT_TAKES) if len(ordered) > 1 else 0
+        held_out, training = ordered[:count] or ordered, ordered[count:]
+    if not training:
+        raise TrainingError("no takes to train on: every take given belongs to the carve-out or the test split")
+    return training, held_out
+
+
+@dataclasses.dataclass(frozen=True)
+class PosePairs:
+    """N pairs of views with known truth, for calibration (all arrays (N,))."""
+
+    distance: NDArray
+    uncertainty_a: NDArray
+    uncertainty_b: NDArray
+    true_error: NDArray
+    kind: NDArray
+
+    def fit(self) -> Calibration:
+        return fit_calibration(
+            self.distance,
+            self.uncertainty_a,
+            self.uncertainty_b,
+            self.true_error,
+            is_same_pose=self.kind == "same",
+            is_unrelated=self.kind == "unrelated",
         )
-        runner.train()
+
+    def calibration_error(self) -> float:
+        """Expected calibration error of P(match): fitted on the first half of the poses, measured on the second."""
+        half = np.arange(len(self.distance)) % _CALIBRATION_POSES < _CALIBRATION_POSES // 2
+        fitted = self._subset(half).fit()
+        other = self._subset(~half)
+        other = other._subset(other.kind != "same")
+        probability = fitted.match_probability(other.distance, other.uncertainty_a, other.uncertainty_b)
+        return calibration_error(probability, other.true_error <= KAPPA)
+
+    def _subset(self, rows: NDArray) -> PosePairs:
+        return PosePairs(*(getattr(self, field.name)[rows] for field in dataclasses.fields(self)))
 
 
-def _schedule(stage: Stage1 | Stage2) -> list[dict[str, Any]]:
-    """Linear warm-up over a tenth of the iterations, then cosine to zero (the paper is silent)."""
-    warm_up = max(1, stage.iterations // 10)
-    rise = {"type": "LinearLR", "start_factor": 0.04, "by_epoch": False, "begin": 0, "end": warm_up}
-    if stage.iterations == warm_up:
-        return [rise]
-    fall = {"type": "CosineAnnealingLR", "eta_min": stage.learning_rate * 1e-3, "by_epoch": False}
-    return [rise, fall | {"begin": warm_up, "end": stage.iterations}]
+@torch.inference_mode()
+def sample_pairs(vae: PoseVAE, encoder: KeypointEncoder, bank: PoseBank, recipe: Recipe, *, seed: int) -> PosePairs:
+    """Pairs of views of held-out poses: the same pose, a pose close in time, the nearest by embedding, any other."""
+    generator = iteration_generator(seed, 3, 0)
+    count = min(_CALIBRATION_POSES, len(bank))
+    chosen = torch.sort(torch.randperm(len(bank), generator=generator)[:count]).values
+    poses = PoseBank(*(getattr(bank, field.name)[chosen] for field in dataclasses.fields(bank)))
+    first, second = (_embed_view(vae, encoder, poses, recipe, generator) for _ in range(2))
+    rows = torch.arange(count)
+    steps = torch.randint(1, 10, (count,), generator=generator)
+    closest = torch.cdist(first[0], second[0]).topk(min(20, count), largest=False).indices
+    rank = torch.randint(closest.shape[1], (count, 1), generator=generator)
+    partners = {
+        "same": rows,
+        "close in time": (rows + steps) % count,
+        "nearest": closest.gather(1, rank)[:, 0],
+        "unrelated": torch.randperm(count, generator=generator),
+    }
+    columns = []
+    for kind, other in partners.items():
+        error = np_mpjpe(poses.world[other], poses.world)
+        distance = (first[0] - second[0][other]).norm(dim=-1)
+        columns.append((distance, first[1], second[1][other], error, np.full(count, kind)))
+    return PosePairs(*(np.concatenate([np.asarray(part) for part in column]) for column in zip(*columns, strict=True)))
 
 
-@contextlib.contextmanager
-def _quiet_mmengine() -> Iterator[None]:
-    """mmengine's log in its file alone, its own warnings off, and its checkpoints loadable.
-
-    A checkpoint of ours holds the log history, which torch >= 2.6 loads only if it is allow-listed.
-    """
-    import numpy as np
-
-    reconstruct = np.empty(0).__reduce__()[0]
-    scalar = np.float64(0).__reduce__()[0]
-    trusted = [HistoryBuffer, np.ndarray, np.dtype, reconstruct, scalar, getattr, *_dtype_classes()]
-    with (
-        warnings.catch_warnings(),
-        torch.serialization.safe_globals(trusted),
-        Path(os.devnull).open("w") as nowhere,
-        contextlib.redirect_stdout(nowhere),
-    ):
-        warnings.simplefilter("ignore")
-        yield
+def _embed_view(
+    vae: PoseVAE, encoder: KeypointEncoder, poses: PoseBank, recipe: Recipe, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Embeddings and uncertainties; an encoder without an uncertainty head gets its mean error for all."""
+    view = draw_view(poses, recipe.views, generator=generator)
+    prediction = encoder(encoder_input(view.keypoints, view.scores, use_scores=recipe.architecture.use_scores))
+    if prediction.log_error is not None:
+        return prediction.vectors, prediction.log_error.exp()
+    error = np_mpjpe(vae.decode(prediction.vectors), poses.canonical)
+    return prediction.vectors, error.mean().expand(len(error))
 
 
-def _dtype_classes() -> list[type]:
-    import numpy as np
+def _with_iterations(recipe: Recipe, stage1: int | None, stage2: int | None) -> Recipe:
+    changes: dict[str, Any] = {}
+    if stage1 is not None:
+        changes["stage1"] = dataclasses.replace(recipe.stage1, iterations=stage1)
+    if stage2 is not None:
+        changes["stage2"] = dataclasses.replace(recipe.stage2, iterations=stage2)
+    return dataclasses.replace(recipe, **changes)
 
-    return [type(np.dtype(kind)) for kind in ("float64", "float32", "int64", "bool")]
+
+def _device(device: str) -> str:
+    """`device` if it is there; ``auto`` takes CUDA where there is one."""
+    has = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return "cuda" if has["cuda"] else "cpu"
+    if device not in has:
+        raise ValueError(f"device: expected auto, {', '.join(has)}; got {device!r}")
+    if not has[device]:
+        raise DeviceError(
+            f"device {device} is not available here; torch {torch.__version__} sees none: use --device cpu"
+        )
+    return device
+
+
+def _claim(work_dir: Path, recipe: Recipe, data: Sequence[Path], seed: int) -> None:
+    """Writes what this run is into `work_dir`, or makes sure that the run lying there is the same."""
+    run = {"recipe": repr(recipe), "data": [_path_sha256(path) for path in data], "seed": seed}
+    record = work_dir / "run.json"
+    if record.exists() and json.loads(record.read_text(encoding="utf-8")) != run:
+        raise TrainingError(
+            f"{work_dir} holds another run (recipe, data or seed differ): give another --work-dir, or delete it"
+        )
+    work_dir.mkdir(parents=True, exist_ok=True)
+    record.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
+
+
+def _path_sha256(path: Path) -> str | dict[str, str]:
+    """SHA-256 of a file, or of each file in a folder."""
+    if path.is_file():
+        return file_sha256(path)
+    return {str(file.relative_to(path)): file_sha256(file) for file in sorted(path.rglob("*")) if file.is_file()}

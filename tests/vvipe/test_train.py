@@ -16,8 +16,8 @@ from vvipe.errors import DeviceError, TrainingError
 from vvipe.geometry import mpjpe
 from vvipe.models.vvipe import Architecture
 from vvipe.recipe import Recipe, Stage1, Stage2, load_recipe, recipe_names
-from vvipe.train import IterationLoop
-from vvipe.training import hold_out, train
+from vvipe.train_stages import IterationLoop
+from vvipe.train import hold_out, train
 
 SMALL = Recipe(
     name="small",
@@ -65,10 +65,10 @@ def test_training_prints_nothing_to_stdout(mocap, tmp_path, capfd):
 @pytest.mark.parametrize("stage", [1, 2])
 def test_run_resumed_after_a_kill_equals_an_unbroken_one_bit_for_bit(mocap, tmp_path, monkeypatch, stage):
     unbroken = load_file(_train(mocap, tmp_path / "unbroken"))
-    import vvipe.training
+    import vvipe.train
 
-    stages = vvipe.training.train_stages
-    monkeypatch.setattr(vvipe.training, "train_stages", lambda *a, **k: stages(*a, **k, checkpoint_interval=5))
+    stages = vvipe.train.train_stages
+    monkeypatch.setattr(vvipe.train, "train_stages", lambda *a, **k: stages(*a, **k, checkpoint_interval=5))
     run_iteration = IterationLoop._run_iteration
 
     def killed(loop, batch):
