@@ -39,6 +39,7 @@ setup(
         "pytest>=8",
         "av>=14",
         "pyarrow>=17",
+        "h5py>=3.11",
         "safetensors>=0.5",
         "tqdm>=4.66",
         "tensorboard>=2.18",
@@ -61,6 +62,11 @@ setup(
         "dev": [
             "mypy>=1.13",
             "ruff>=0.9",
+            # What tests compare with.
+            "dtaidistance>=2.3",
+            "pandas>=2.2",
+            "sleap-io>=0.6",
+            "tables>=3.10",
         ],
     },
     entry_points={"console_scripts": ["poseflow = poseflow_cli.main:main"]},

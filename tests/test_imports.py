@@ -31,6 +31,8 @@ def imported_modules(path: Path) -> Iterator[tuple[str, int]]:
         elif isinstance(node, ast.ImportFrom):
             is_relative = node.level > 0
             yield ".".join([*(package if is_relative else []), *([node.module] if node.module else [])]), node.lineno
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("importorskip", "import_module")):
+            yield from ((name.value, node.lineno) for name in node.args[:1] if isinstance(name, ast.Constant))
 
 
 def offences(is_forbidden) -> list[str]:
