@@ -17,7 +17,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON obj
 
 @click.group("bench")
 def command() -> None:
-    """Measure the model: retrieval across cameras, synchronisation of two cameras."""
+    """Measures the model: retrieval across cameras, synchronisation of two cameras."""
 
 
 @command.command("retrieval")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .options import FILE, detector_options, embedding_options, person_option
+from .options import FILE, detector_options, embedding_options, make_embedder, person_option
 
 
 @click.command(name="match")
@@ -33,11 +33,10 @@ def command(
     from poseflow.match import match_clips, match_json
     from poseflow.match_text import match_table, match_warnings
     from poseflow.match_video import check_overlay, write_overlay
-    from vvipe.embedder import Embedder
 
     if overlay:
-        check_overlay(ref, query)
-    embedder = Embedder.from_pretrained(model)
+        check_overlay(overlay, ref_path=ref, query_path=query)
+    embedder = make_embedder(model)
     clips = [
         load_clip(path, get_detector=get_detector, embedder=embedder, smooth=smooth, show_progress=True)
         for path in (ref, query)

@@ -37,7 +37,10 @@ def command(
     stage1_iterations: int | None,
     stage2_iterations: int | None,
 ) -> None:
-    """Train a V-VIPE: both stages, then calibration. NAME is a recipe of vvipe/configs; CONFIG.py one of your own."""
+    """Trains a V-VIPE: both stages, then calibration.
+
+    NAME is a recipe of vvipe/configs, CONFIG.py one of your own.
+    """
     from vvipe.train import train
 
     model = train(

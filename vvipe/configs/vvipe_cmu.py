@@ -1,6 +1,14 @@
 """The shipped model: V-VIPE with detector-like inputs, a cross-view loss, uncertainty and rotation heads.
 
-poseflow train vvipe_cmu --data cmu.npz --data cmu_more.npz
+    poseflow train vvipe_cmu --data cmu.npz --data cmu_more.npz
+
+51 minutes on 2 cores that did other things besides (12 for stage 1, 39 for stage 2). Hit@1 in % by
+`poseflow bench retrieval`: HDM05 under eleven unseen cameras 65.4 on projected 2D and 53.8 with noise D0; CMU test
+people 76.7 and 63.3.
+
+Departs from the paper in: no dropout (with 0.1 the autoencoder's error was three times as large after 600 iterations),
+every view by a random camera, random bodies and noise, mirror images, two views of each pose with InfoNCE between them,
+and the two extra heads.
 """
 
 from vvipe.cameras import CameraRange
