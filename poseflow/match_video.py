@@ -6,16 +6,22 @@ from pathlib import Path
 
 import numpy as np
 
-from poseflow.draw import draw_side_by_side
+from poseflow.draw import check_not_source, draw_side_by_side
 from poseflow.records import EmbeddedClip, MatchResult
 from poseflow.store import is_clip_file
 
 
-def check_overlay(ref_path: str | Path, query_path: str | Path) -> None:
-    """Raises ValueError where a side is saved keypoints, which have no pictures; to be called before the long work."""
+def check_overlay(out_path: str | Path, *, ref_path: str | Path, query_path: str | Path) -> None:
+    """To be called before the long work that `write_overlay` comes after.
+
+    Raises:
+        ValueError: A side is saved keypoints, which have no pictures.
+        OutputError: `out_path` is one of the videos.
+    """
     for path in (ref_path, query_path):
         if is_clip_file(path):
             raise ValueError(f"--overlay: {path} holds no pictures; give the video itself on both sides")
+    check_not_source(out_path, ref_path, query_path)
 
 
 def write_overlay(
@@ -28,7 +34,7 @@ def write_overlay(
     query: EmbeddedClip,
 ) -> None:
     """Writes the two matched people side by side; `ref` and `query` are the clips that gave `result`."""
-    check_overlay(ref_path, query_path)
+    check_overlay(out_path, ref_path=ref_path, query_path=query_path)
     draw_side_by_side(
         ref_path,
         ref.person(result.ref_person)[0],
