@@ -32,7 +32,7 @@ _PROBES = {
 }
 # Taken away again after the imports, so that other libraries do not mistake them for the real packages.
 _PASSING = ("torchvision", "shapely", "terminaltables")
-_INSTALL = "run `pip install --no-deps -r poseflow/requirements-nodeps.txt` (`poseflow doctor` prints the exact command)"
+_INSTALL = "run `pip install --no-deps -r poseflow/requirements-nodeps.txt` (`poseflow doctor` prints the command)"
 
 
 def _is_within(name: str, package: str) -> bool:
