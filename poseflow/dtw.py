@@ -53,6 +53,7 @@ def align(
     *,
     open_clip: OpenClip = "longer",
     max_tempo: int = MAX_TEMPO,
+    tempo_charge: float = 0.0,
     weighting: Weighting = "time",
 ) -> Alignment:
     """The path with the lowest mean cost, by exact dynamic programming.
@@ -65,17 +66,19 @@ def align(
         open_clip: The clip that the path may enter and leave anywhere; the other one is consumed whole. "longer" opens
             neither where both have the same length.
         max_tempo: Most frames that one frame may be paired with.
+        tempo_charge: What each frame beyond the first of a run is charged while the path is sought, as a share of the
+            mean known cost; it keeps a path from wandering where the costs say little.
         weighting: "time" as in the module's text, or "cells": every cell weighs one and the sum is least (the
             textbook's symmetric DTW, which favours paths of few cells where an end is open).
 
     Raises:
         ValueError: The matrix is empty or infinite, or no path obeys the tempo limit.
     """
-    _check(cost, max_tempo)
+    _check(cost, max_tempo, tempo_charge)
     side = _resolve_open(open_clip, cost.shape)
     rows_cost = cost.T if side == "ref" else cost
     runs = _runs(max_tempo, is_open=side != "neither", weighting=weighting)
-    last_row, moves = _accumulate(rows_cost, runs, is_open=side != "neither")
+    last_row, moves = _accumulate(rows_cost, runs, is_open=side != "neither", tempo_charge=tempo_charge)
     end = int(np.argmin(last_row)) if side != "neither" else len(last_row) - 1
     if not np.isfinite(last_row[end]):
         raise ValueError(
@@ -88,13 +91,15 @@ def align(
     return Alignment(cells[:, ::-1] if side == "ref" else cells, weights, float(mean))
 
 
-def _check(cost: NDArray[np.floating], max_tempo: int) -> None:
+def _check(cost: NDArray[np.floating], max_tempo: int, tempo_charge: float) -> None:
     if cost.ndim != 2 or 0 in cost.shape:
         raise ValueError(f"cost: expected a matrix with at least one row and one column, got shape {cost.shape}")
     if np.isinf(cost).any():
         raise ValueError("cost: expected finite numbers, or NaN where a frame was not seen; got infinity")
     if max_tempo < 1:
         raise ValueError(f"max_tempo: expected 1 or more, got {max_tempo}")
+    if not 0 <= tempo_charge < np.inf:
+        raise ValueError(f"tempo_charge: expected 0 or more, got {tempo_charge}")
 
 
 def _resolve_open(open_clip: OpenClip, shape: tuple[int, ...]) -> OpenClip:
@@ -123,9 +128,13 @@ def _runs(max_tempo: int, *, is_open: bool, weighting: Weighting) -> list[_Run]:
 def _split_unknown(cost: NDArray[np.floating]) -> NDArray[np.float64]:
     """(2, R, C): the costs, 0 where unknown; and the charges for the unknown, 0 where known (1 if nothing is known)."""
     is_known = np.isfinite(cost)
-    known = np.where(is_known, cost, 0.0)
-    charge = known.sum(dtype=np.float64) / is_known.sum() if is_known.any() else 1.0
-    return np.stack([known, np.where(is_known, 0.0, charge)]).astype(np.float64)
+    return np.stack([np.where(is_known, cost, 0.0), np.where(is_known, 0.0, _mean_known(cost))]).astype(np.float64)
+
+
+def _mean_known(cost: NDArray[np.floating]) -> float:
+    """Mean of the known costs; 1 if nothing is known."""
+    is_known = np.isfinite(cost)
+    return float(cost[is_known].mean()) if is_known.any() else 1.0
 
 
 def _shifted_right(row: NDArray[np.float64], by: int) -> NDArray[np.float64]:
@@ -133,7 +142,7 @@ def _shifted_right(row: NDArray[np.float64], by: int) -> NDArray[np.float64]:
 
 
 def _accumulate(
-    cost: NDArray[np.floating], runs: list[_Run], *, is_open: bool
+    cost: NDArray[np.floating], runs: list[_Run], *, is_open: bool, tempo_charge: float
 ) -> tuple[NDArray[np.float64], NDArray[np.int16]]:
     """The last row (C,) of least weighted sums, and (R, C) which run each best path ends with.
 
@@ -146,6 +155,7 @@ def _accumulate(
     start[pad - 1 : None if is_open else pad] = 0.0
     before = deque([start], maxlen=pad)
     moves = np.zeros(cost.shape, dtype=np.int16)
+    frame_charge = tempo_charge * _mean_known(cost)
     for i in range(len(cost)):
         best = np.full(n_columns, np.inf)
         across = down = layers[:, i]
@@ -157,7 +167,12 @@ def _accumulate(
             elif rows > 1:
                 down = down + layers[:, i - rows + 1]
             known, charge = across if columns > 1 else down
-            candidate = before[-rows][pad - columns : len(start) - columns] + weight * known + charge
+            candidate = (
+                before[-rows][pad - columns : len(start) - columns]
+                + weight * known
+                + charge
+                + frame_charge * (rows + columns - 2)
+            )
             is_better = candidate < best
             moves[i][is_better] = number
             best = np.where(is_better, candidate, best)

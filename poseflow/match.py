@@ -13,7 +13,7 @@ from poseflow.dtw import MAX_TEMPO
 from poseflow.errors import ModelMismatchError, NothingToScoreError
 from poseflow.people import choose_people
 from poseflow.records import EmbeddedClip, EmbeddingTrack, MatchResult
-from poseflow.time_alignment import CONTEXT_S, PairDistance, TimeAlignment, TimeSeries, align_in_time
+from poseflow.time_alignment import TEMPO_CHARGE, PairDistance, TimeAlignment, TimeSeries, align_in_time
 
 MIN_COVERAGE = 0.5
 """Below half of the clip that must be matched whole, a score would speak of the minority of what happened."""
@@ -243,7 +243,7 @@ def _detector_of(clip: EmbeddedClip) -> str:
 
 def _signature(model: str, ref_detector: str, query_detector: str) -> str:
     detector = ref_detector if ref_detector == query_detector else f"{ref_detector}/{query_detector}"
-    return f"poseflow|emb:{model}|det:{detector}|dtw:slope{MAX_TEMPO}+context{CONTEXT_S}s|v{version('poseflow')}"
+    return f"poseflow|emb:{model}|det:{detector}|dtw:slope{MAX_TEMPO}+charge{TEMPO_CHARGE}|v{version('poseflow')}"
 
 
 def _number(value: float) -> float | None:

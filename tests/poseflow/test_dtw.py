@@ -8,7 +8,7 @@ import pytest
 from poseflow.dtw import align
 
 
-def brute_force(cost, *, is_open, max_tempo=3):
+def brute_force(cost, *, is_open, max_tempo=3, frame_charge=0.0):
     """Least mean cost over all chains of runs, by recursion over the end of the chain."""
     n_rows, n_columns = cost.shape
     blocks = [(1, k) for k in range(1, max_tempo + 1)] + [(k, 1) for k in range(2, max_tempo + 1)]
@@ -24,8 +24,9 @@ def brute_force(cost, *, is_open, max_tempo=3):
             if rows > row + 1 or columns > column + 1:
                 continue
             cells = cost[row - rows + 1 : row + 1, column - columns + 1 : column + 1]
+            charge = frame_charge * (rows + columns - 2)
             frames_consumed = rows if is_open else (rows + columns) / 2
-            found = min(found, least(row - rows, column - columns) + frames_consumed * cells.mean())
+            found = min(found, least(row - rows, column - columns) + frames_consumed * cells.mean() + charge)
         return found
 
     ends = range(n_columns) if is_open else [n_columns - 1]
@@ -54,6 +55,24 @@ def test_other_tempo_limits_are_exact_too(is_open, shape):
     open_clip = "query" if is_open else "neither"
     found = align(cost, open_clip=open_clip, max_tempo=2).cost
     assert found == pytest.approx(brute_force(cost, is_open=is_open, max_tempo=2))
+
+
+@pytest.mark.parametrize(("is_open", "shape"), [(True, (6, 9)), (False, (7, 5))])
+def test_leaving_unit_tempo_is_charged_a_share_of_the_mean_cost(is_open, shape):
+    cost = np.random.default_rng(11).random(shape)
+    open_clip = "query" if is_open else "neither"
+    alignment = align(cost, open_clip=open_clip, tempo_charge=0.3)
+    pairs, frames = len(alignment.path), (shape[0] if is_open else sum(shape) / 2)
+    runs = 1 + (np.diff(alignment.path, axis=0).sum(1) == 2).sum()
+    charged = alignment.cost + 0.3 * cost.mean() * (pairs - runs) / frames
+    assert charged == pytest.approx(brute_force(cost, is_open=is_open, frame_charge=0.3 * cost.mean()))
+
+
+def test_a_charged_path_does_not_wander_in_noise():
+    noise = 0.3 + 0.02 * np.random.default_rng(12).random((60, 60))
+    path = align(noise, tempo_charge=0.05).path
+    np.testing.assert_array_equal(path[:, 0], path[:, 1])
+    assert len(align(noise).path) > 60
 
 
 def test_path_has_the_cost_that_is_returned_and_consumes_what_it_must():
@@ -183,6 +202,7 @@ def test_nothing_seen_has_no_cost():
         (np.zeros(3), {}, "matrix"),
         (np.full((2, 2), np.inf), {}, "infinity"),
         (np.zeros((2, 2)), {"max_tempo": 0}, "max_tempo"),
+        (np.zeros((2, 2)), {"tempo_charge": -0.1}, "tempo_charge"),
         (np.zeros((2, 2)), {"open_clip": "both"}, "open_clip"),
     ],
 )

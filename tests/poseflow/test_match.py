@@ -183,7 +183,7 @@ def test_json_has_the_documented_keys_and_null_for_the_unknown():
     assert set(told["path"][0]) == {"ref_s", "query_s", "distance", "match_probability"}
     assert sum(step["distance"] is None for step in told["path"]) == 30
     assert told["occurrences"] == told["feedback"] == told["joints"] == []
-    assert told["signature"].startswith("poseflow|emb:toy@1|det:a/b|dtw:slope3+context0.1s|v")
+    assert told["signature"].startswith("poseflow|emb:toy@1|det:a/b|dtw:slope3+charge0.05|v")
     known = [step["match_probability"] for step in told["path"] if step["match_probability"] is not None]
     assert told["match_probability"] == pytest.approx(np.mean(known))
 
