@@ -167,12 +167,8 @@ def _accumulate(
             elif rows > 1:
                 down = down + layers[:, i - rows + 1]
             known, charge = across if columns > 1 else down
-            candidate = (
-                before[-rows][pad - columns : len(start) - columns]
-                + weight * known
-                + charge
-                + frame_charge * (rows + columns - 2)
-            )
+            arrivals = before[-rows][pad - columns : len(start) - columns]
+            candidate = arrivals + weight * known + charge + frame_charge * (rows + columns - 2)
             is_better = candidate < best
             moves[i][is_better] = number
             best = np.where(is_better, candidate, best)
