@@ -40,7 +40,7 @@ def test_missing_package_names_the_command(package):
         "from vvipe.errors import PackageError\n"
         "try: prepare()\nexcept PackageError as error: print(error)"
     )
-    assert "pip install --no-deps -r requirements-nodeps.txt" in done.stdout, done.stderr
+    assert "pip install --no-deps -r poseflow/requirements-nodeps.txt" in done.stdout, done.stderr
     assert package in done.stdout
 
 
