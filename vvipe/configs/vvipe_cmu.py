@@ -6,9 +6,9 @@
 `poseflow bench retrieval`: HDM05 under eleven unseen cameras 65.4 on projected 2D and 53.8 with noise D0; CMU test
 people 76.7 and 63.3.
 
-Departs from the paper in: no dropout (with 0.1 the autoencoder's error was three times as large after 600 iterations),
-every view by a random camera, random bodies and noise, mirror images, two views of each pose with InfoNCE between them,
-and the two extra heads.
+Departs from the paper in: no dropout (random views, bodies and noise leave nothing to overfit; after 600 iterations the
+autoencoder's error on people kept aside was 0.108 torso lengths without it, 0.111 with 0.1), every view by a random
+camera, random bodies and noise, mirror images, two views of each pose with InfoNCE between them, and the two extra heads.
 """
 
 from vvipe.cameras import CameraRange
