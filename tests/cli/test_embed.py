@@ -239,6 +239,14 @@ def test_a_missing_model_is_told_before_the_work(clip: Path, tmp_path: Path, nev
     assert "no model 'absent'" in capsys.readouterr().err
 
 
+@pytest.fixture(autouse=True)
+def listens_to_ctrl_c() -> Iterator[None]:
+    """A shell's background job is started deaf to SIGINT, and so are its children; these tests need to hear it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="sees by /proc when the video is being read")
 def test_ctrl_c_in_the_middle_leaves_nothing(model: str, tmp_path: Path) -> None:
     """A real process with the real BlazePose, interrupted while it reads the video."""

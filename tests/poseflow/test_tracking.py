@@ -333,5 +333,5 @@ def assert_jumper_and_walker(people: list[PoseTrack]) -> None:
     assert 30 <= walker.index[0] <= 50
     assert 195 <= walker.index[-1] <= 215
     centres = walker.boxes[walker.is_seen][:, [0, 2]].mean(-1)
-    assert (np.diff(centres) < 20).all()
+    assert (np.diff(centres) < 45).all()  # half her width: never over to somebody else
     assert centres[0] > 1500 > 100 > centres[-1]

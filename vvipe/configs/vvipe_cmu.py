@@ -8,7 +8,7 @@ people 76.7 and 63.3.
 
 Departs from the paper in: no dropout (random views, bodies and noise leave nothing to overfit; after 600 iterations the
 autoencoder's error on people kept aside was 0.108 torso lengths without it, 0.111 with 0.1), every view by a random
-camera, random bodies and noise, mirror images, two views of each pose with InfoNCE between them, and the two extra heads.
+camera, random bodies and noise, mirror images, two views of each pose with InfoNCE between them, two extra heads.
 """
 
 from vvipe.cameras import CameraRange
