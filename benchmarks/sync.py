@@ -3,8 +3,8 @@
 Each clip is cut into windows; each window is matched, open-ended, with the whole other clip, both ways. The truth is
 ref_s = query_s, so the error of a step of the path is |ref_s - query_s|. The same alignment runs on embeddings, on raw
 2D keypoints and on 2D joint angles; two blind placements say what a system scores that sees nothing. The two cameras
-give no setting its value: the alignment's charge on leaving unit tempo, which a wandering path of this test prompted, was
-chosen on motion capture kept aside from training.
+give no setting its value: the alignment's charge on leaving unit tempo, which a wandering path of this test prompted,
+was chosen on motion capture kept aside from training.
 """
 
 from __future__ import annotations
