@@ -17,7 +17,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON obj
 
 @click.group("bench")
 def command() -> None:
-    """Measures the model: retrieval across cameras, synchronisation of two cameras."""
+    """Measures the model: retrieval across cameras, 3D error, synchronisation of two cameras."""
 
 
 @command.command("retrieval")
@@ -35,6 +35,23 @@ def retrieval(mocap: Path, seed: int, model: str | None, as_json: bool) -> None:
     from poseflow_benchmarks.retrieval import run_retrieval
 
     _print(run_retrieval(mocap, embedder=make_embedder(model), seed=seed), as_json)
+
+
+@command.command("lifting")
+@click.option(
+    "--mocap",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with cmu.npz and cmu_more.npz.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the cameras.")
+@_MODEL
+@_JSON
+def lifting(mocap: Path, seed: int, model: str | None, as_json: bool) -> None:
+    """3D error of the autoencoder and of single views, on CMU people kept aside."""
+    from poseflow_benchmarks.lifting import run_lifting
+
+    _print(run_lifting(mocap, embedder=make_embedder(model), seed=seed), as_json)
 
 
 @command.command("sync")
