@@ -59,8 +59,8 @@ class LiftingReport:
                 f"| 3D (autoencoder) | {self.autoencoder_mpjpe:.3f} | {self.autoencoder_np_mpjpe:.3f} | | |",
                 f"| one view | {self.mpjpe:.3f} | {self.np_mpjpe:.3f} | {self.rotation_deg:.1f} deg | "
                 f"r = {self.uncertainty_correlation:.2f} |",
-                f"\nTorso lengths, canonical frame; {self.n_poses} poses of CMU people kept aside, {RATE_HZ:g} Hz, clean "
-                f"keypoints, random cameras (seed {self.seed}); model {self.model}.",
+                f"\nTorso lengths, canonical frame; {self.n_poses} poses of CMU people kept aside, {RATE_HZ:g} Hz, "
+                f"clean keypoints, random cameras (seed {self.seed}); model {self.model}.",
             ]
         )
 
