@@ -12,6 +12,12 @@ import click
 from .options import FILE, detector_options, make_embedder
 
 _MODEL = click.option("--model", metavar="NAME|FILE", help="Embedding model; default: the shipped one.")
+_MOCAP = click.option(
+    "--mocap",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with cmu.npz and cmu_more.npz, and hdm05.npz for retrieval.",
+)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
 
 
@@ -21,12 +27,7 @@ def command() -> None:
 
 
 @command.command("retrieval")
-@click.option(
-    "--mocap",
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with cmu.npz, cmu_more.npz and hdm05.npz.",
-)
+@_MOCAP
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the noise D0.")
 @_MODEL
 @_JSON
@@ -38,12 +39,7 @@ def retrieval(mocap: Path, seed: int, model: str | None, as_json: bool) -> None:
 
 
 @command.command("lifting")
-@click.option(
-    "--mocap",
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with cmu.npz and cmu_more.npz.",
-)
+@_MOCAP
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the cameras.")
 @_MODEL
 @_JSON
