@@ -29,7 +29,7 @@ demo:
 	@$(BIN)/python scripts/demo.py
 
 test: env
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -rs
 
 lint: env
 	$(BIN)/ruff check .

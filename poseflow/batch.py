@@ -45,8 +45,10 @@ def plan_jobs(inputs: Sequence[str | Path], output: str | Path, *, suffix: str =
 
     Raises:
         VideoError: A folder has no videos in it.
-        ValueError: Two inputs would be written to one file.
+        ValueError: Two inputs would be written to one file, or `output` is named like another file.
     """
+    if Path(output).suffix not in ("", suffix) and not Path(output).is_dir():
+        raise ValueError(f"{output} is neither a {suffix} file nor a folder: name one of the two")
     jobs = [job for entry in inputs for job in _jobs_of(Path(entry), Path(output), suffix)]
     targets = Counter(job.target for job in jobs)
     clashes = [str(job.source) for job in jobs if targets[job.target] > 1]

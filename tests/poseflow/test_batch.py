@@ -67,3 +67,8 @@ def test_ctrl_c_and_faults_of_the_program_stop_a_batch(error: type[BaseException
 
     with pytest.raises(error):
         run_batch([Job(Path("a"), Path("b"))], work)
+
+
+def test_an_output_named_like_another_kind_of_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"o\.csv is neither"):
+        plan_jobs([tmp_path / "a.mp4"], tmp_path / "o.csv")
