@@ -104,7 +104,7 @@ def match_clips(
     """`match` of one person of each clip, chosen as `poseflow.people.choose_people` does, with the detectors named.
 
     Raises:
-        ValueError: A choice means several people, or nobody.
+        ValueError: A choice is `all`, or means nobody.
         ModelMismatchError, NothingToScoreError: As `match`.
     """
     _, ref_track = ref.person(_only_person(ref, ref_person, "ref"))
@@ -231,10 +231,10 @@ def _check_coverage(alignment: TimeAlignment, min_coverage: float) -> None:
 
 
 def _only_person(clip: EmbeddedClip, choice: str, side: str) -> int:
-    chosen = choose_people(clip.tracks, person=choice, frame_size=clip.metadata.size)
-    if len(chosen) != 1:
-        raise ValueError(f"{side}_person: {choice!r} means {len(chosen)} people; choose one of them, e.g. id:1")
-    return chosen[0].person_id
+    if choice == "all":
+        raise ValueError(f"{side}_person: one person is compared, not 'all'; choose one, e.g. auto or id:1")
+    (person,) = choose_people(clip.tracks, person=choice, frame_size=clip.metadata.size)
+    return person.person_id
 
 
 def _detector_of(clip: EmbeddedClip) -> str:

@@ -227,8 +227,10 @@ def test_people_are_chosen_by_id_or_automatically():
 
 
 def test_several_people_cannot_be_one_side():
-    with pytest.raises(ValueError, match="2 people"):
+    with pytest.raises(ValueError, match="one person is compared"):
         match_clips(clip(SECONDS, SECONDS), clip(SECONDS), ref_person="all", embedder=DistanceIsError())
+    with pytest.raises(ValueError, match="one person is compared"):
+        match_clips(clip(SECONDS), clip(SECONDS), query_person="all", embedder=DistanceIsError())
 
 
 def test_detectors_are_named_in_the_signature():
