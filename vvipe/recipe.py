@@ -6,41 +6,58 @@ import importlib
 import runpy
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from vvipe.datasets.pairs import ViewRange
 from vvipe.models.vvipe import Architecture
 
 
 @dataclass(frozen=True)
-class Stage1:
+class Optimization:
+    """How long and how a network is trained.
+
+    Attributes:
+        batch_size: Poses, each in one or two views.
+        optimizer: A class of torch.optim.
+        anneals: Linear warm-up over a tenth of the iterations, then cosine to zero; else a constant rate.
+        averages_weights: Whether the result is an exponential moving average of the weights.
+    """
+
+    iterations: int
+    batch_size: int = 512
+    learning_rate: float = 1e-3
+    optimizer: Literal["Adam", "AdamW", "Adagrad"] = "Adam"
+    anneals: bool = True
+    averages_weights: bool = False
+
+
+@dataclass(frozen=True)
+class Stage1(Optimization):
     """The 3D pose VAE (section 3.2). The paper's unit weights cannot be literal: the KL would empty the latent.
 
     Weights apply to the loss functions of vvipe.losses as they stand.
     """
 
     iterations: int = 2000
-    batch_size: int = 512
-    learning_rate: float = 1e-3
     reconstruction_weight: float = 10.0
     triplet_weight: float = 0.1
     kl_weight: float = 0.01
 
 
 @dataclass(frozen=True)
-class Stage2:
+class Stage2(Optimization):
     """The 2D mapping network (section 3.3), with the decoder frozen.
 
     Attributes:
         n_views: Views of each pose in a batch; the cross-view loss needs two.
-        freezes_decoder: The paper's choice.
+        freezes_decoder: The paper's choice; False trains it with the encoder.
         cross_view_weight: InfoNCE between the two views (0 in the paper).
         error_weight, rotation_weight: Of the heads that the architecture has.
     """
 
     iterations: int = 4000
-    batch_size: int = 512
-    learning_rate: float = 1e-3
     n_views: int = 1
+    freezes_decoder: bool = True
     reconstruction_weight: float = 10.0
     triplet_weight: float = 0.1
     cross_view_weight: float = 0.0
@@ -62,11 +79,15 @@ class Recipe:
         name: Of the model that comes out.
         fps: Rate at which the takes are sampled.
         mirror: Whether half of the drawn poses are mirror images.
+        universal: Whether targets have everybody's proportions made the same (section 3.1).
+        canonical: Whether targets are turned into the canonical frame (Eq. 1); else they stay as captured.
     """
 
     name: str
     fps: float = 20.0
     mirror: bool = False
+    universal: bool = True
+    canonical: bool = True
     architecture: Architecture = field(default_factory=Architecture)
     stage1: Stage1 = field(default_factory=Stage1)
     stage2: Stage2 = field(default_factory=Stage2)

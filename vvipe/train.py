@@ -65,7 +65,7 @@ def train(
     takes = [take for path in data for take in read_mocap(path)]
     training, held_out = hold_out(takes)
     _claim(work_dir, recipe, data, seed)
-    bank = PoseBank.from_sequences(training, fps=recipe.fps)
+    bank = PoseBank.from_sequences(training, fps=recipe.fps, universal=recipe.universal, canonical=recipe.canonical)
     vae, encoder = train_stages(recipe, bank, work_dir=work_dir, seed=seed, device=device)
     pairs = sample_pairs(vae, encoder, PoseBank.from_sequences(held_out, fps=CALIBRATION_FPS), recipe, seed=seed)
     card = {

@@ -30,7 +30,7 @@ class PoseBank:
 
     Attributes:
         world: (N, 17, 3) torso lengths, pelvis at the origin, z up, everybody's own proportions.
-        canonical: (N, 17, 3) on the universal skeleton in the canonical frame.
+        canonical: (N, 17, 3) what the embedding is trained to hold: on the universal skeleton in the canonical frame.
         rotation: (N, 3, 3) world-to-canonical rotations.
         sequence: (N,) number of the take.
     """
@@ -44,17 +44,23 @@ class PoseBank:
         return len(self.world)
 
     @classmethod
-    def from_sequences(cls, sequences: Iterable[MocapSequence], *, fps: float) -> PoseBank:
-        """All takes at `fps`; raises TrainingError where there is no pose."""
+    def from_sequences(
+        cls, sequences: Iterable[MocapSequence], *, fps: float, universal: bool = True, canonical: bool = True
+    ) -> PoseBank:
+        """All takes at `fps`; raises TrainingError where there is no pose.
+
+        Without `universal` targets keep their own proportions, without `canonical` their place in the world
+        (V-VIPE's ablations).
+        """
         takes = [torch.from_numpy(resample(sequence, fps).poses).float() for sequence in sequences]
         takes = [take for take in takes if len(take)]
         if not takes:
             raise TrainingError("no motion capture to train on: give at least one take with --data")
         world = normalize_3d(torch.cat(takes))
-        universal = universal_skeleton(world)
-        rotation = canonical_rotation(universal)
+        targets = universal_skeleton(world) if universal else world
+        rotation = canonical_rotation(targets) if canonical else torch.eye(3).expand(len(world), 3, 3)
         sequence = torch.repeat_interleave(torch.tensor([len(take) for take in takes]))
-        return cls(world, universal @ rotation.transpose(1, 2), rotation, sequence)
+        return cls(world, targets @ rotation.transpose(1, 2), rotation, sequence)
 
     def draw(self, count: int, generator: torch.Generator, *, mirror: bool) -> PoseBank:
         """`count` random poses, distinct where the bank has that many; with `mirror`, half of them mirror images."""
@@ -164,8 +170,8 @@ class PoseBatches(Dataset):
 class ViewBatches(Dataset):
     """Stage 2: item i is the batch of iteration i.
 
-    ``poses`` (B, 17, 3) canonical; ``keypoints`` (V*B, 13, C) encoder input, the views one after the other;
-    ``rotation`` (V*B, 3, 3) canonical to camera.
+    ``poses`` (B, 17, 3) canonical; ``world`` (B, 17, 3) as captured; ``keypoints`` (V*B, 13, C) encoder input, the
+    views one after the other; ``rotation`` (V*B, 3, 3) canonical to camera; ``camera`` (V*B, 3, 3) world to camera.
     """
 
     stage = 2
@@ -196,6 +202,8 @@ class ViewBatches(Dataset):
         inputs = [encoder_input(view.keypoints, view.scores, use_scores=self.use_scores) for view in views]
         return {
             "poses": poses.canonical,
+            "world": poses.world,
             "keypoints": torch.cat(inputs),
             "rotation": torch.cat([view.rotation for view in views]),
+            "camera": torch.cat([view.rotation @ poses.rotation for view in views]),
         }

@@ -50,12 +50,12 @@ class PoseVAE(nn.Module):
 
     def encode(self, poses: Float[Tensor, "N 17 3"]) -> tuple[Float[Tensor, "N D"], Float[Tensor, "N D"]]:
         """Mean and log-variance of q(e | pose)."""
-        mean, log_variance = self.encoder(poses.flatten(1)).chunk(2, dim=-1)
+        mean, log_variance = self.encoder(poses.flatten(1)).float().chunk(2, dim=-1)
         return mean, log_variance
 
     def decode(self, vectors: Float[Tensor, "N D"]) -> Float[Tensor, "N 17 3"]:
         """Canonical poses, torso lengths; the pelvis is at the origin by construction."""
-        poses = self.decoder(vectors).unflatten(-1, (H36M17.n_joints, 3))
+        poses = self.decoder(vectors).float().unflatten(-1, (H36M17.n_joints, 3))
         return poses - poses[:, :1]
 
 
@@ -82,7 +82,7 @@ class KeypointEncoder(nn.Module):
 
     def forward(self, keypoints: Float[Tensor, "N 13 C"]) -> KeypointPrediction:
         a = self.architecture
-        outputs = self.mlp(keypoints.flatten(1))
+        outputs = self.mlp(keypoints.flatten(1)).float()
         vectors, extras = outputs[:, : a.dimension], outputs[:, a.dimension :]
         log_error = extras[:, 0] if a.predicts_uncertainty else None
         rotation = rotation_from_6d(extras[:, -6:]) if a.predicts_rotation else None
