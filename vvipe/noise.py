@@ -14,6 +14,15 @@ from vvipe.skeleton import COCO13
 _SPREAD = {"nose": 0.6, "shoulder": 1.0, "elbow": 1.1, "wrist": 1.2, "hip": 1.3, "knee": 1.1, "ankle": 1.2}
 
 
+HIDDEN_PARTS = {
+    "legs": COCO13.indices("left_knee", "right_knee", "left_ankle", "right_ankle"),
+    "left side": COCO13.indices("left_elbow", "left_wrist", "left_hip", "left_knee", "left_ankle"),
+    "right side": COCO13.indices("right_elbow", "right_wrist", "right_hip", "right_knee", "right_ankle"),
+    "head and arms": COCO13.indices("nose", "left_elbow", "right_elbow", "left_wrist", "right_wrist"),
+}
+"""What a picture's edge or a body hides at once; three of shoulders and hips always stay, so that 2D has a scale."""
+
+
 @dataclass(frozen=True)
 class NoiseRange:
     """How training keypoints are spoilt; lengths in the units of normalised 2D (largest torso distance 0.5).
@@ -23,6 +32,7 @@ class NoiseRange:
         outlier_fraction, outlier_factor: Joints with `outlier_factor` times the noise.
         sample_dropout: Fraction of samples in which joints go missing.
         joint_dropout: Largest fraction of joints that go missing in such a sample.
+        hidden_fraction: Samples in which a part of the body is out of sight (HIDDEN_PARTS).
         swap_fraction: Samples in which one left/right pair of limbs is exchanged.
         informative_scores: Fraction of samples whose confidences tell of the error; the others are all 1.
     """
@@ -32,7 +42,8 @@ class NoiseRange:
     outlier_factor: float = 3.5
     sample_dropout: float = 0.25
     joint_dropout: float = 0.35
-    swap_fraction: float = 0.02
+    hidden_fraction: float = 0.08
+    swap_fraction: float = 0.03
     informative_scores: float = 0.5
 
 
@@ -63,7 +74,8 @@ def spoil(
     spoilt = _swap_limbs(keypoints, noise.swap_fraction, generator)
     spoilt = spoilt + sd[..., None] * torch.randn(keypoints.shape, generator=generator)
     scores = _scores((spoilt - keypoints).norm(dim=-1), noise, generator)
-    missing = _missing(n, k, noise, generator)
+    hidden = _hidden(n, noise, generator)
+    missing = torch.where(hidden.any(1, keepdim=True), hidden, _missing(n, k, noise, generator))
     return spoilt.masked_fill(missing[..., None], torch.nan), scores.masked_fill(missing, 0.0)
 
 
@@ -88,6 +100,15 @@ def _scores(error: Float[Tensor, "N 13"], noise: NoiseRange, generator: torch.Ge
     jitter = 0.05 * torch.randn(error.shape, generator=generator)
     informative = torch.rand(n, 1, generator=generator) < noise.informative_scores
     return torch.where(informative, (ceiling * (-rate * error).exp() + jitter).clamp(0.05, 1.0), 1.0)
+
+
+def _hidden(n: int, noise: NoiseRange, generator: torch.Generator) -> Tensor:
+    """(N, 13) bool: the joints of one of HIDDEN_PARTS in some samples."""
+    parts = torch.zeros(len(HIDDEN_PARTS), COCO13.n_joints, dtype=torch.bool)
+    for row, joints in zip(parts, HIDDEN_PARTS.values(), strict=True):
+        row[list(joints)] = True
+    chosen = torch.rand(n, 1, generator=generator) < noise.hidden_fraction
+    return chosen & parts[torch.randint(len(parts), (n,), generator=generator)]
 
 
 def _missing(n: int, k: int, noise: NoiseRange, generator: torch.Generator) -> Tensor:

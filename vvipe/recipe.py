@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from vvipe.datasets.pairs import ViewRange
+from vvipe.datasets.pairs import PoseVariety, ViewRange
 from vvipe.models.vvipe import Architecture
 
 
@@ -78,19 +78,18 @@ class Recipe:
     Attributes:
         name: Of the model that comes out.
         fps: Rate at which the takes are sampled.
-        mirror: Whether half of the drawn poses are mirror images.
         universal: Whether targets have everybody's proportions made the same (section 3.1).
         canonical: Whether targets are turned into the canonical frame (Eq. 1); else they stay as captured.
     """
 
     name: str
     fps: float = 20.0
-    mirror: bool = False
     universal: bool = True
     canonical: bool = True
     architecture: Architecture = field(default_factory=Architecture)
     stage1: Stage1 = field(default_factory=Stage1)
     stage2: Stage2 = field(default_factory=Stage2)
+    variety: PoseVariety = field(default_factory=PoseVariety)
     views: ViewRange = field(default_factory=ViewRange)
 
 

@@ -111,7 +111,7 @@ def train_stages(
         iterations=recipe.stage1.iterations,
         batch_size=recipe.stage1.batch_size,
         seed=seed,
-        mirror=recipe.mirror,
+        variety=recipe.variety,
     )
     torch.manual_seed(seed)
     vae_trainer = PoseVAETrainer(recipe)
@@ -126,7 +126,7 @@ def train_stages(
         iterations=recipe.stage2.iterations,
         batch_size=recipe.stage2.batch_size,
         seed=seed,
-        mirror=recipe.mirror,
+        variety=recipe.variety,
     )
     torch.manual_seed(seed + 1)
     mapping = MappingTrainer(recipe, vae_trainer.vae)

@@ -10,7 +10,7 @@ from mocap_files import write_npz
 from safetensors.torch import load_file
 
 from vvipe.datasets.mocap import read_npz
-from vvipe.datasets.pairs import PoseBank
+from vvipe.datasets.pairs import PoseBank, PoseVariety
 from vvipe.embedder import Embedder
 from vvipe.errors import DeviceError, TrainingError
 from vvipe.geometry import mpjpe
@@ -21,7 +21,7 @@ from vvipe.train import hold_out, train
 
 SMALL = Recipe(
     name="small",
-    mirror=True,
+    variety=PoseVariety(mirror=True, mixed_fraction=0.2),
     architecture=Architecture(
         dimension=8, width=32, dropout=0.1, use_scores=True, predicts_uncertainty=True, predicts_rotation=True
     ),
@@ -100,7 +100,7 @@ def test_work_dir_of_another_run_is_refused(mocap, tmp_path):
 def test_vae_learns_to_reconstruct_its_takes(mocap, tmp_path):
     recipe = dataclasses.replace(
         SMALL,
-        mirror=False,
+        variety=PoseVariety(),
         architecture=Architecture(dimension=32, width=64, dropout=0.0),
         stage1=Stage1(iterations=400, batch_size=64),
         stage2=Stage2(iterations=1, batch_size=16),

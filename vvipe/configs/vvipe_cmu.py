@@ -13,14 +13,14 @@ camera, random bodies and noise, mirror images, two views of each pose with Info
 
 from vvipe.cameras import CameraRange
 from vvipe.datasets.bodies import BodyRange
-from vvipe.datasets.pairs import ViewRange
+from vvipe.datasets.pairs import PoseVariety, ViewRange
 from vvipe.models.vvipe import Architecture
 from vvipe.noise import NoiseRange
 from vvipe.recipe import Recipe, Stage1, Stage2
 
 recipe = Recipe(
     name="vvipe-cmu-v1",
-    mirror=True,
+    variety=PoseVariety(mirror=True),
     architecture=Architecture(dropout=0.0, use_scores=True, predicts_uncertainty=True, predicts_rotation=True),
     stage1=Stage1(iterations=2500),
     stage2=Stage2(

@@ -89,3 +89,33 @@ def detector_joints(
     changed = changed + bodies.joint_sd * torch.randn(changed.shape, generator=generator)
     is_detector = torch.rand(len(poses), 1, 1, generator=generator) < bodies.detector_fraction
     return torch.where(is_detector, changed, plain)
+
+
+_LIMBS = {
+    "left leg": ("left_hip", ("left_knee", "left_ankle")),
+    "right leg": ("right_hip", ("right_knee", "right_ankle")),
+    "left arm": ("left_shoulder", ("left_elbow", "left_wrist")),
+    "right arm": ("right_shoulder", ("right_elbow", "right_wrist")),
+}
+_MIXES = (("left leg", "right leg"), ("left arm", "right arm"), ("left arm",), ("right arm",))
+
+
+def mix_limbs(
+    poses: Float[Tensor, "N 17 3"], *, partner: Tensor, choice: Tensor, turn: Float[Tensor, "N 3 3"]
+) -> Float[Tensor, "N 17 3"]:
+    """Poses whose legs or arms are those of another: new poses out of captured halves.
+
+    Args:
+        partner: (N,) row that lends its limbs.
+        choice: (N,) 0 = none, 1 = both legs, 2 = both arms, 3 = the left arm, 4 = the right arm.
+        turn: Rotations from the partner's frame to the pose's own.
+    """
+    mixed = poses.clone()
+    for number, limbs in enumerate(_MIXES, start=1):
+        rows = choice == number
+        for anchor, joints in (_LIMBS[limb] for limb in limbs):
+            (root,), ends = H36M17.indices(anchor), H36M17.indices(*joints)
+            lent = poses[partner[rows]]
+            offset = (lent[:, ends] - lent[:, root : root + 1]) @ turn[rows].transpose(1, 2)
+            mixed[rows.nonzero(), torch.tensor([ends])] = poses[rows][:, root : root + 1] + offset
+    return mixed

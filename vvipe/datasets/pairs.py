@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from vvipe.cameras import TRAINING_RIG, CameraRange, project, push_back, random_distances, random_rotations
-from vvipe.datasets.bodies import BodyRange, coco13_joints, detector_joints, vary_proportions
+from vvipe.datasets.bodies import BodyRange, coco13_joints, detector_joints, mix_limbs, vary_proportions
 from vvipe.datasets.mocap import MocapSequence, resample
 from vvipe.errors import TrainingError
 from vvipe.geometry import canonical_rotation, mirror_3d, normalize_2d, normalize_3d, universal_skeleton
@@ -22,6 +22,19 @@ from vvipe.skeleton import H36M17
 
 _MIRROR_X = torch.diag(torch.tensor([-1.0, 1.0, 1.0]))
 _MIRROR_Y = torch.diag(torch.tensor([1.0, -1.0, 1.0]))
+
+
+@dataclass(frozen=True)
+class PoseVariety:
+    """How captured poses become more.
+
+    Attributes:
+        mirror: Whether half of the drawn poses are mirror images.
+        mixed_fraction: Share of them whose legs or arms come from another pose.
+    """
+
+    mirror: bool = False
+    mixed_fraction: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,20 +75,32 @@ class PoseBank:
         sequence = torch.repeat_interleave(torch.tensor([len(take) for take in takes]))
         return cls(world, targets @ rotation.transpose(1, 2), rotation, sequence)
 
-    def draw(self, count: int, generator: torch.Generator, *, mirror: bool) -> PoseBank:
-        """`count` random poses, distinct where the bank has that many; with `mirror`, half of them mirror images."""
+    def draw(self, count: int, generator: torch.Generator, variety: PoseVariety) -> PoseBank:
+        """`count` random poses, distinct where the bank has that many, changed as `variety` says."""
         if count <= len(self):
             chosen = torch.randperm(len(self), generator=generator)[:count]
         else:
             chosen = torch.randint(len(self), (count,), generator=generator)
         world, canonical, rotation = self.world[chosen], self.canonical[chosen], self.rotation[chosen]
-        if mirror:
+        if variety.mirror:
             flip = (torch.rand(count, 1, 1, generator=generator) < 0.5).expand(-1, 1, 1)
             order = torch.as_tensor(H36M17.flip_order)
             world = torch.where(flip, mirror_3d(world), world)
             canonical = torch.where(flip, canonical[:, order] @ _MIRROR_Y, canonical)
             rotation = torch.where(flip, _MIRROR_Y @ rotation @ _MIRROR_X, rotation)
-        return PoseBank(world, canonical, rotation, self.sequence[chosen])
+        drawn = PoseBank(world, canonical, rotation, self.sequence[chosen])
+        return drawn.mix_limbs(variety.mixed_fraction, generator) if variety.mixed_fraction else drawn
+
+    def mix_limbs(self, fraction: float, generator: torch.Generator) -> PoseBank:
+        """A `fraction` of the poses with legs or arms of others, turned as those stood to their own torso."""
+        partner = torch.randperm(len(self), generator=generator)
+        choice = torch.randint(1, 5, (len(self),), generator=generator)
+        choice = choice * (torch.rand(len(self), generator=generator) < fraction)
+        to_own = self.rotation.transpose(1, 2) @ self.rotation[partner]
+        same = torch.eye(3).expand(len(self), 3, 3)
+        world = mix_limbs(self.world, partner=partner, choice=choice, turn=to_own)
+        canonical = mix_limbs(self.canonical, partner=partner, choice=choice, turn=same)
+        return PoseBank(world, canonical, self.rotation, self.sequence)
 
 
 @dataclass(frozen=True)
@@ -156,15 +181,16 @@ class PoseBatches(Dataset):
 
     stage = 1
 
-    def __init__(self, bank: PoseBank, *, iterations: int, batch_size: int, seed: int, mirror: bool) -> None:
-        self.bank, self.iterations, self.batch_size, self.seed, self.mirror = bank, iterations, batch_size, seed, mirror
+    def __init__(self, bank: PoseBank, *, iterations: int, batch_size: int, seed: int, variety: PoseVariety) -> None:
+        self.bank, self.variety = bank, variety
+        self.iterations, self.batch_size, self.seed = iterations, batch_size, seed
 
     def __len__(self) -> int:
         return self.iterations
 
     def __getitem__(self, iteration: int) -> dict[str, Tensor]:
         generator = iteration_generator(self.seed, self.stage, iteration)
-        return {"poses": self.bank.draw(self.batch_size, generator, mirror=self.mirror).canonical}
+        return {"poses": self.bank.draw(self.batch_size, generator, self.variety).canonical}
 
 
 class ViewBatches(Dataset):
@@ -186,17 +212,17 @@ class ViewBatches(Dataset):
         iterations: int,
         batch_size: int,
         seed: int,
-        mirror: bool,
+        variety: PoseVariety,
     ) -> None:
         self.bank, self.views, self.n_views, self.use_scores = bank, views, n_views, use_scores
-        self.iterations, self.batch_size, self.seed, self.mirror = iterations, batch_size, seed, mirror
+        self.iterations, self.batch_size, self.seed, self.variety = iterations, batch_size, seed, variety
 
     def __len__(self) -> int:
         return self.iterations
 
     def __getitem__(self, iteration: int) -> dict[str, Tensor]:
         generator = iteration_generator(self.seed, self.stage, iteration)
-        poses = self.bank.draw(self.batch_size, generator, mirror=self.mirror)
+        poses = self.bank.draw(self.batch_size, generator, self.variety)
         views = [draw_view(poses, self.views, generator=generator) for _ in range(self.n_views)]
         # A view that could not be normalised (a person edge-on) is rare; it is fed as missing joints throughout.
         inputs = [encoder_input(view.keypoints, view.scores, use_scores=self.use_scores) for view in views]

@@ -7,7 +7,7 @@ from poses import random_poses, standing
 
 from vvipe.datasets.bodies import BodyRange, coco13_joints, detector_joints, vary_proportions
 from vvipe.datasets.mocap import read_npz
-from vvipe.datasets.pairs import PoseBank, PoseBatches, ViewBatches, ViewRange, draw_view
+from vvipe.datasets.pairs import PoseBank, PoseBatches, PoseVariety, ViewBatches, ViewRange, draw_view
 from vvipe.errors import TrainingError
 from vvipe.geometry import canonicalize, mirror_3d, normalize_3d, to_canonical
 from vvipe.noise import NoiseRange
@@ -35,23 +35,32 @@ def test_empty_bank_is_an_error():
 
 
 def test_mirrored_draws_are_canonical_poses_of_mirrored_people(bank):
-    drawn = bank.draw(60, _generator(), mirror=True)
+    drawn = bank.draw(60, _generator(), PoseVariety(mirror=True))
     torch.testing.assert_close(drawn.canonical, to_canonical(drawn.world), atol=1e-4, rtol=0)
     torch.testing.assert_close(torch.det(drawn.rotation), torch.ones(60))
-    plain = bank.draw(60, _generator(), mirror=False)
+    plain = bank.draw(60, _generator(), PoseVariety(mirror=False))
     flipped = (drawn.world - plain.world).abs().amax((1, 2)) > 1e-6
     torch.testing.assert_close(drawn.world[flipped], mirror_3d(plain.world[flipped]))
     assert 10 < flipped.sum() < 50
 
 
 def test_stage_1_batches_hold_different_frames(bank):
-    batch = PoseBatches(bank, iterations=3, batch_size=80, seed=0, mirror=False)[0]["poses"]
+    batch = PoseBatches(bank, iterations=3, batch_size=80, seed=0, variety=PoseVariety(mirror=False))[0]["poses"]
     assert len(batch.flatten(1).unique(dim=0)) == 80
 
 
 def _views(bank: PoseBank, seed: int = 0) -> ViewBatches:
     ranges = ViewRange(bodies=BodyRange(), noise=NoiseRange())
-    return ViewBatches(bank, ranges, n_views=2, use_scores=True, iterations=5, batch_size=16, seed=seed, mirror=True)
+    return ViewBatches(
+        bank,
+        ranges,
+        n_views=2,
+        use_scores=True,
+        iterations=5,
+        batch_size=16,
+        seed=seed,
+        variety=PoseVariety(mirror=True),
+    )
 
 
 def test_batches_are_functions_of_seed_and_iteration(bank):
@@ -70,7 +79,7 @@ def test_encoder_input_is_finite_with_three_channels(bank):
 
 
 def test_view_rotation_turns_the_canonical_pose_into_the_camera(bank):
-    poses = bank.draw(20, _generator(), mirror=True)
+    poses = bank.draw(20, _generator(), PoseVariety(mirror=True))
     view = draw_view(poses, ViewRange(), generator=_generator())
     # The camera sees the world pose; turned by the view's rotation, the canonical pose projects to the same figure.
     from vvipe.cameras import TRAINING_RIG
@@ -121,3 +130,21 @@ def test_varied_people_are_symmetric_and_pose_alike():
         torch.testing.assert_close(*lengths)
         assert lengths[0].std() > 0.01
     torch.testing.assert_close(to_canonical(varied), to_canonical(pose), atol=1e-5, rtol=0)
+
+
+def test_mixed_poses_keep_their_torso_and_take_whole_limbs_of_others(bank):
+    drawn = bank.draw(40, _generator(), PoseVariety())
+    mixed = drawn.mix_limbs(1.0, _generator())
+    torso = H36M17.indices("pelvis", "spine", "thorax", "left_hip", "right_hip", "left_shoulder", "right_shoulder")
+    torch.testing.assert_close(mixed.world[:, torso], drawn.world[:, torso])
+    torch.testing.assert_close(mixed.canonical, to_canonical(mixed.world), atol=1e-4, rtol=0)
+    shins = H36M17.indices("left_knee", "left_ankle")
+    length = (mixed.world[:, shins[1]] - mixed.world[:, shins[0]]).norm(dim=-1)
+    lent = (drawn.world[:, shins[1]] - drawn.world[:, shins[0]]).norm(dim=-1)
+    torch.testing.assert_close(torch.cdist(length[:, None], lent[:, None]).amin(1), torch.zeros(40), atol=1e-4, rtol=0)
+    assert ((mixed.canonical - drawn.canonical).abs().amax((1, 2)) > 1e-3).float().mean() > 0.5
+
+
+def test_nothing_is_mixed_by_default(bank):
+    drawn = bank.draw(40, _generator(), PoseVariety())
+    torch.testing.assert_close(drawn.mix_limbs(0.0, _generator()).world, drawn.world)
