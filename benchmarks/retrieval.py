@@ -18,11 +18,13 @@ from torch import Tensor
 from poseflow.metadata import package_versions
 from vvipe.cameras import TRAINING_RIG, UNSEEN_RIG, Rig
 from vvipe.datasets.mocap import MocapSequence, read_npz, resample
+from vvipe.datasets.multiview import camera_pairs
 from vvipe.datasets.splits import select
 from vvipe.embedder import Embedder
 from vvipe.geometry import normalize_2d, normalize_3d, to_canonical
 from vvipe.noise import add_gaussian_noise
-from vvipe.retrieval import PoseMatcher, camera_pairs, deduplicate, hit_rates, view_poses
+from vvipe.pose_matches import PoseMatcher, deduplicate
+from vvipe.retrieval import hit_rates, view_poses
 
 RATE_HZ = 5.0
 KS = (1, 5, 10, 20)
@@ -127,7 +129,9 @@ def evaluate(embedder: Embedder, retrieval_set: RetrievalSet, *, seed: int = 0) 
 def _rows(retrieval_set: RetrievalSet, systems: list[tuple[str, str, Tensor]]) -> list[RetrievalRow]:
     matcher = PoseMatcher(retrieval_set.poses)
     rows = []
-    for cameras, pairs in camera_pairs(retrieval_set.rig).items():
+    for cameras, pairs in camera_pairs(len(retrieval_set.rig), retrieval_set.rig.chest).items():
+        if cameras == "chest":
+            continue
         for source, system, vectors in systems:
             hits = hit_rates(vectors, retrieval_set.poses, pairs, ks=KS, matcher=matcher)
             percent = {k: round(100 * hit, 2) for k, hit in hits.items()}
