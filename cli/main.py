@@ -21,6 +21,7 @@ COMMANDS = {
     "match": "match:command",
     "import": "import_:command",
     "train": "train:command",
+    "data": "data:command",
     "bench": "bench:command",
     "doctor": "doctor:command",
 }

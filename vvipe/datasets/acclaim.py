@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from vvipe.datasets.asf import AcclaimBone, AcclaimSkeleton, read_asf
 from vvipe.datasets.kinematics import accumulate_rotations, accumulate_steps, euler_rotations, turn_z_up
 from vvipe.datasets.mocap import MocapSequence
+from vvipe.datasets.people import person_id
 from vvipe.datasets.text_lines import TextLines, read_text
 from vvipe.errors import FileFormatError
 
@@ -80,7 +81,11 @@ def read_acclaim(amc_path: Path, asf_path: Path | None = None, *, fps: float = D
     joints = [np.mean([ends[name] for name in names], axis=0) for names in _H36M17_BONES]
     poses = turn_z_up(np.stack(joints, axis=1)) * skeleton.metres_per_unit
     return MocapSequence(
-        name=amc_path.stem, subject=asf_path.stem, label="", fps=fps, poses=np.asarray(poses, np.float32)
+        name=amc_path.stem,
+        subject=person_id(asf_path.stem, amc_path.stem),
+        label="",
+        fps=fps,
+        poses=np.asarray(poses, np.float32),
     )
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from vvipe.datasets.bvh_joints import find_h36m17, h36m17_joints, metres_per_unit_by_legs, with_thorax
 from vvipe.datasets.kinematics import accumulate_rotations, accumulate_steps, euler_rotations, turn_z_up
 from vvipe.datasets.mocap import MocapSequence
+from vvipe.datasets.people import person_id
 from vvipe.datasets.text_lines import TextLines, read_text
 
 _CHANNELS = tuple(f"{axis}{kind}" for kind in ("position", "rotation") for axis in "xyz")
@@ -77,7 +78,7 @@ def read_bvh(
         metres_per_unit: Length of the file's unit; None = of metre, CMU's unit (0.0564 m), inch, centimetre and
             millimetre the one that makes the leg most like a person's.
         up_axis: The world axis that points up in the file.
-        subject: Id of the person; None = the file's name up to its first underscore.
+        subject: Id of the person; None = the file's name up to its first underscore, see `person_id`.
 
     Raises:
         FileFormatError: The file is damaged (with the line), or a joint of H36M-17 is not found in it.
@@ -92,7 +93,7 @@ def read_bvh(
     poses = turn_z_up(points) if up_axis == "y" else points
     return MocapSequence(
         name=path.stem,
-        subject=path.stem.split("_")[0] if subject is None else subject,
+        subject=person_id(path.stem.split("_")[0], path.stem) if subject is None else subject,
         label="",
         fps=bvh.fps,
         poses=np.asarray(poses, np.float32),

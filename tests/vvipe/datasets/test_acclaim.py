@@ -98,7 +98,7 @@ def test_rest_pose_stands_z_up_where_directions_and_lengths_say(tmp_path, asf):
     }
     for name, place in expected.items():
         np.testing.assert_allclose(joint(take.poses, name), place, atol=1e-5, err_msg=name)
-    assert (take.name, take.subject, take.fps) == ("02_01", "02", 120.0)
+    assert (take.name, take.subject, take.fps) == ("02_01", "cmu02", 120.0)
 
 
 def test_bent_trunk_and_turned_root_in_the_second_frame(tmp_path, asf):

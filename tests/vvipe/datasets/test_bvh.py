@@ -116,7 +116,7 @@ def test_t_pose_stands_z_up_where_its_offsets_say(tmp_path):
     }
     for name, place in expected.items():
         np.testing.assert_allclose(joint(take.poses, name), place, atol=1e-6, err_msg=name)
-    assert (take.name, take.subject, take.fps) == ("07_01", "07", 25.0)
+    assert (take.name, take.subject, take.fps) == ("07_01", "cmu07", 25.0)
     assert take.poses.dtype == np.float32
 
 
