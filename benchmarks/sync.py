@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poseflow.costs import PairDistance
 from poseflow.detect.protocol import PosePredictor
 from poseflow.embed import embed_keypoints_file, embed_video
 from poseflow.errors import NothingToScoreError
@@ -28,7 +29,8 @@ from poseflow.people import choose_people
 from poseflow.records import EmbeddedClip, EmbeddingTrack, PoseTrack
 from poseflow.smoothing import smooth_track
 from poseflow.store import write_clip
-from poseflow.time_alignment import PairDistance, TimeSeries, align_in_time
+from poseflow.time_alignment import align_in_time
+from poseflow.time_series import TimeSeries
 from vvipe.embedder import Embedder
 from vvipe.skeleton import COCO13, conversion_indices
 

@@ -4,40 +4,23 @@ from __future__ import annotations
 
 import math
 from importlib.metadata import version
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poseflow.dtw import MAX_TEMPO
+from poseflow.embedding_cost import PairScorer, embedding_cost, series_of
 from poseflow.errors import ModelMismatchError, NothingToScoreError
 from poseflow.people import choose_people
 from poseflow.records import EmbeddedClip, EmbeddingTrack, MatchResult
-from poseflow.time_alignment import TEMPO_CHARGE, PairDistance, TimeAlignment, TimeSeries, align_in_time
+from poseflow.time_alignment import TEMPO_CHARGE, TimeAlignment, align_in_time
 
 MIN_COVERAGE = 0.5
 """Below half of the clip that must be matched whole, a score would speak of the minority of what happened."""
 LOCAL_TEMPO_S = 0.5
 """Stretch of the path over which a local tempo is read: 15 steps of 1/30 s, so that one step is 7 % of it."""
 UNKNOWN_DETECTOR = "unknown"
-
-
-class PairScorer(Protocol):
-    """What matching needs of `vvipe.Embedder`."""
-
-    @property
-    def model_id(self) -> str: ...
-
-    @property
-    def score_anchors(self) -> tuple[float, float]: ...
-
-    def expected_error(
-        self, a: NDArray, b: NDArray, uncertainty_a: NDArray | None = None, uncertainty_b: NDArray | None = None
-    ) -> NDArray: ...
-
-    def match_probability(
-        self, a: NDArray, b: NDArray, uncertainty_a: NDArray | None = None, uncertainty_b: NDArray | None = None
-    ) -> NDArray: ...
 
 
 def match(
@@ -117,20 +100,6 @@ def match_clips(
         query_detector=_detector_of(query),
         min_coverage=min_coverage,
     )
-
-
-def series_of(track: EmbeddingTrack) -> TimeSeries:
-    """The track as features (T, D + 1): the embedding, then its uncertainty."""
-    values = np.concatenate([track.vectors, track.uncertainty[:, None]], axis=1).astype(np.float32)
-    return TimeSeries(track.time_s, values, track.valid)
-
-
-def embedding_cost(scorer: PairScorer) -> PairDistance:
-    """What the path minimises: the expected error of the embedding distance, between features of `series_of`.
-
-    Every frame counts as typically certain: else a path would shun the uncertain moments of the longer clip.
-    """
-    return lambda a, b: scorer.expected_error(a[:, :-1], b[:, :-1])
 
 
 def _figures(scorer: PairScorer, a: NDArray, b: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -2,58 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poseflow.dtw import align
-from poseflow.errors import NothingToScoreError
+from poseflow.costs import PairDistance, average_diagonals, context_taps, cost_corridor, cost_matrix
+from poseflow.dtw import (
+    PAUSE_FRAME,
+    PAUSE_START,
+    Alignment,
+    OpenClip,
+    Steering,
+    align,
+    align_corridor,
+    mean_known,
+    resolve_open,
+)
+from poseflow.time_series import TimeSeries, common_step, resample
 
-FINEST_STEP_S = 1 / 30
-"""Human movement is slow against 1/30 s; a finer grid costs four times the work for each halving."""
-LONGEST_BRIDGE_S = 0.2
-"""Longest time between two seen frames that is filled by interpolation."""
 TEMPO_CHARGE = 0.05
 """Chosen on takes of the CMU carve-out seen by two cameras (three seeds): against no charge, the median error of the
 alignments fell by 16 to 34 % at unit, 12 to 25 % at changing and 7 to 20 % at double tempo, and rose by 7 to 46 % at
 half tempo; twice the charge did worse at both of the last.
 """
-CONTEXT_TAP_S = 0.1
-"""Distance of the pairs that may be averaged along the diagonal (Pr-VIPE: every third frame at 30 Hz)."""
-BATCH_PAIRS = 65536
-
-PairDistance = Callable[[NDArray, NDArray], NDArray]
-"""(N, F) and (N, F) -> (N,) distances, lower = nearer; NaN where a pair cannot be compared."""
-
-
-@dataclass(frozen=True)
-class TimeSeries:
-    """Features of one person through a clip.
-
-    Attributes:
-        time_s: (T,) float64 presentation times, rising.
-        values: (T, F) features; NaN = not seen.
-        is_seen: (T,) whether the frame has features at all; a seen frame may lack some of them.
-    """
-
-    time_s: NDArray[np.float64]
-    values: NDArray
-    is_seen: NDArray[np.bool_]
-
-    def __post_init__(self) -> None:
-        frames = len(self.time_s)
-        if self.values.ndim != 2 or len(self.values) != frames or self.is_seen.shape != (frames,):
-            raise ValueError(
-                f"TimeSeries: expected values ({frames}, F) and is_seen ({frames},), "
-                f"got {self.values.shape} and {self.is_seen.shape}"
-            )
-
-    def between(self, start_s: float, end_s: float) -> TimeSeries:
-        """The frames with start_s <= time < end_s."""
-        inside = (self.time_s >= start_s) & (self.time_s < end_s)
-        return TimeSeries(self.time_s[inside], self.values[inside], self.is_seen[inside])
+STILL_REACH_S = 0.15
+"""A frame stands still if the pose that long before it is that of as long after it."""
+STILL_SHARE = 0.12
+"""How near those two poses are then: this share of the way from a pose to itself up to two poses of the clips."""
+EXACT_CELLS = 9_000_000
+"""Largest cost matrix that is searched whole: 100 s against 100 s. Longer clips: coarsely first, then in a corridor."""
+CORRIDOR_S = 2.0
+"""Half width, to begin with, of the corridor around the coarse path; it doubles until the path keeps off its walls."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +44,13 @@ class TimeAlignment:
         ref_s, query_s: (L,) times of the steps of the path, both rising.
         ref_values, query_values: (L, F) the features at those times.
         distance: (L,) distance of each pair; NaN where a side was not seen.
+        ref_pauses, query_pauses: (L,) whether only that clip goes on, standing still, while the other one waits.
+        cost: Mean of `distance`, each frame of the clip that was consumed whole weighing one; NaN where none is known.
         ref_coverage, query_coverage: Share of each clip, from its first to its last seen frame, that was compared.
         consumed_coverage: That share for the clip that had to be consumed whole (the lower one where both had to).
+        open_clip: The clip that the path could enter and leave anywhere, or "neither".
         step_s: Time step of the grid.
+        typical_cost: Mean distance of all pairs of frames, which the charges are shares of.
     """
 
     ref_s: NDArray[np.float64]
@@ -74,10 +58,54 @@ class TimeAlignment:
     ref_values: NDArray
     query_values: NDArray
     distance: NDArray[np.float64]
+    ref_pauses: NDArray[np.bool_]
+    query_pauses: NDArray[np.bool_]
+    cost: float
     ref_coverage: float
     query_coverage: float
     consumed_coverage: float
+    open_clip: OpenClip
     step_s: float
+    typical_cost: float
+
+
+@dataclass(frozen=True)
+class PathSettings:
+    """How a path is sought; charges are shares of the mean distance of all pairs of frames.
+
+    Attributes:
+        tempo_charge: Against wandering where the distances say little (`poseflow.dtw.Steering`).
+        pause_start, pause_frame: Charge of a pause and of each frame of it; a clip may pause where it stands still.
+        band_s: Most seconds that the path may be ahead of or behind unit tempo since its own start; None = any.
+        context_s: Steers the path by distances averaged along the diagonal, over that time before and after a pair:
+            better at one tempo, worse at another; off, for the charge does better at both. Long clips go without.
+        open_clip: The clip that the path may enter and leave anywhere.
+        typical_cost: What the charges are shares of, if not of the clips at hand.
+    """
+
+    tempo_charge: float = TEMPO_CHARGE
+    pause_start: float = PAUSE_START
+    pause_frame: float = PAUSE_FRAME
+    band_s: float | None = None
+    context_s: float = 0.0
+    open_clip: OpenClip = "longer"
+    typical_cost: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.context_s < 0:
+            raise ValueError(f"context_s: expected 0 or more, got {self.context_s}")
+        if self.band_s is not None and not self.band_s >= 0:
+            raise ValueError(f"band_s: expected 0 or more seconds, got {self.band_s}")
+
+    def steering(self, step_s: float, typical_cost: float) -> Steering:
+        """The same in frames of `step_s`."""
+        return Steering(
+            tempo_charge=self.tempo_charge,
+            pause_start=self.pause_start,
+            pause_frame=self.pause_frame,
+            band=None if self.band_s is None else round(self.band_s / step_s),
+            typical_cost=typical_cost,
+        )
 
 
 def align_in_time(
@@ -85,117 +113,155 @@ def align_in_time(
     query: TimeSeries,
     *,
     distance: PairDistance,
-    tempo_charge: float = TEMPO_CHARGE,
-    context_s: float = 0.0,
+    settings: PathSettings = PathSettings(),  # noqa: B008  (frozen)
 ) -> TimeAlignment:
     """The cheapest alignment: the shorter clip whole, the longer one open at both ends (neither if equally long).
+
+    Exact for clips of ordinary length. The path of longer ones (more than EXACT_CELLS pairs of frames) is sought at a
+    coarser step first, then exactly in a corridor around it, which is widened until the path keeps off its walls.
 
     Args:
         ref: The series that the other is compared with.
         query: The other series.
         distance: Distance of pairs of features.
-        tempo_charge: Against wandering where the distances say little (`poseflow.dtw.align`).
-        context_s: Steers the path by distances averaged along the diagonal, over that time before and after a pair:
-            better at one tempo, worse at another; off, for the charge does better at both.
+        settings: Charges, band, and which clip is open.
 
     Raises:
         NothingToScoreError: A series has no seen frame.
+        ValueError: No path obeys the tempo limit and the band.
     """
     step_s = common_step(ref, query)
-    ref_grid, query_grid = resample(ref, step_s, side="reference"), resample(query, step_s, side="query")
-    cost = cost_matrix(ref_grid, query_grid, distance=distance)
-    path = align(average_diagonals(cost, taps=_taps(context_s, step_s)), tempo_charge=tempo_charge).path
-    i, j = path.T
-    is_known = np.isfinite(cost[i, j])
-    ref_coverage = len(np.unique(i[is_known])) / len(cost)
-    query_coverage = len(np.unique(j[is_known])) / cost.shape[1]
-    consumed = {-1: (ref_coverage,), 0: (ref_coverage, query_coverage), 1: (query_coverage,)}
+    grids = (resample(ref, step_s, side="reference"), resample(query, step_s, side="query"))
+    shape = (len(grids[0].time_s), len(grids[1].time_s))
+    settings = replace(settings, open_clip=resolve_open(settings.open_clip, shape))
+    if shape[0] * shape[1] <= EXACT_CELLS:
+        found, typical = _align_whole(*grids, step_s, distance, settings)
+    else:
+        found, typical = _align_long(*grids, step_s, distance, settings)
+    return _result(*grids, found, step_s, typical, distance, settings.open_clip)
+
+
+def stillness(grid: TimeSeries, step_s: float, *, distance: PairDistance, typical_cost: float) -> NDArray[np.bool_]:
+    """(T,) whether the pose stays the same around each frame, so that the clip may pause there."""
+    reach = max(1, round(STILL_REACH_S / step_s))
+    still = np.zeros(len(grid.time_s), bool)
+    if len(still) <= 2 * reach:
+        return still
+    both = grid.is_seen[: -2 * reach] & grid.is_seen[2 * reach :]
+    before, after = grid.values[: -2 * reach][both], grid.values[2 * reach :][both]
+    apart, itself = distance(before, after), distance(before, before)
+    still[reach:-reach][both] = apart - itself <= STILL_SHARE * (typical_cost - itself)
+    return still
+
+
+def _align_whole(
+    ref: TimeSeries, query: TimeSeries, step_s: float, distance: PairDistance, settings: PathSettings
+) -> tuple[Alignment, float]:
+    cost = cost_matrix(ref, query, distance=distance)
+    typical = mean_known(cost) if settings.typical_cost is None else settings.typical_cost
+    still = [stillness(grid, step_s, distance=distance, typical_cost=typical) for grid in (ref, query)]
+    steered = average_diagonals(cost, taps=context_taps(settings.context_s, step_s))
+    steering = settings.steering(step_s, typical)
+    found = align(steered, open_clip=settings.open_clip, ref_still=still[0], query_still=still[1], steering=steering)
+    return found, typical
+
+
+def _align_long(
+    ref: TimeSeries, query: TimeSeries, step_s: float, distance: PairDistance, settings: PathSettings
+) -> tuple[Alignment, float]:
+    """The path in a corridor around the one of the clips averaged over a few frames; the rows are the whole clip."""
+    every = int(np.ceil(np.sqrt(len(ref.time_s) * len(query.time_s) / EXACT_CELLS)))
+    rough, typical = _align_whole(_averaged(ref, every), _averaged(query, every), step_s * every, distance, settings)
+    is_swapped = settings.open_clip == "ref"
+    rows, columns = (query, ref) if is_swapped else (ref, query)
+    centre = _centre_of_corridor(rough.path[:, ::-1] if is_swapped else rough.path, every, len(rows.time_s))
+    still = [stillness(grid, step_s, distance=distance, typical_cost=typical) for grid in (ref, query)]
+    half = max(every, round(CORRIDOR_S / step_s))
+    while True:
+        width = min(2 * half + 1, len(columns.time_s))
+        first = np.clip(centre - half, 0, len(columns.time_s) - width)
+        found = align_corridor(
+            cost_corridor(rows, columns, first, width, distance=distance),
+            open_clip=settings.open_clip,
+            ref_still=still[0],
+            query_still=still[1],
+            steering=settings.steering(step_s, typical),
+        )
+        path = found.path[:, ::-1] if is_swapped else found.path
+        if not _touches_wall(path, first, width, len(columns.time_s)) or width * len(rows.time_s) > EXACT_CELLS:
+            return found, typical
+        half *= 2
+
+
+def _averaged(grid: TimeSeries, every: int) -> TimeSeries:
+    """The grid with one frame for each `every`, the mean of those that were seen."""
+    count = -(-len(grid.time_s) // every)
+    missing = count * every - len(grid.time_s)
+    seen = np.pad(grid.is_seen, (0, missing)).reshape(count, every)
+    values = np.pad(np.where(grid.is_seen[:, None], grid.values, 0), ((0, missing), (0, 0)))
+    total = values.reshape(count, every, -1).sum(1)
+    mean = total / np.maximum(seen.sum(1), 1)[:, None]
+    is_seen = seen.any(1)
+    return TimeSeries(grid.time_s[::every], np.where(is_seen[:, None], mean, np.nan), is_seen)
+
+
+def _centre_of_corridor(rough: NDArray[np.int64], every: int, rows: int) -> NDArray[np.int64]:
+    """(R,) the column that the rough path gives each row; beyond its ends, at unit tempo."""
+    at = (rough + 0.5) * every - 0.5
+    row, keep = np.unique(at[:, 0], return_index=True)
+    column = at[keep, 1]
+    wanted = np.arange(rows)
+    centre = np.interp(wanted, row, column)
+    centre += np.minimum(wanted - row[0], 0) + np.maximum(wanted - row[-1], 0)
+    return np.round(centre).astype(np.int64)
+
+
+def _touches_wall(path: NDArray[np.int64], first: NDArray[np.int64], width: int, columns: int) -> bool:
+    """Whether the path runs along a side of the corridor that is no side of the matrix."""
+    start = first[path[:, 0]]
+    place = path[:, 1] - start
+    return bool((((place == 0) & (start > 0)) | ((place == width - 1) & (start + width < columns))).any())
+
+
+def _result(
+    ref: TimeSeries,
+    query: TimeSeries,
+    found: Alignment,
+    step_s: float,
+    typical: float,
+    distance: PairDistance,
+    open_clip: OpenClip,
+) -> TimeAlignment:
+    i, j = found.path.T
+    distances = _distances(ref, query, i, j, distance)
+    is_known = np.isfinite(distances)
+    ref_coverage = len(np.unique(i[is_known])) / len(ref.time_s)
+    query_coverage = len(np.unique(j[is_known])) / len(query.time_s)
+    consumed = {"query": (ref_coverage,), "ref": (query_coverage,), "neither": (ref_coverage, query_coverage)}
+    counted = is_known & (found.weights > 0)
     return TimeAlignment(
-        ref_s=ref_grid.time_s[i],
-        query_s=query_grid.time_s[j],
-        ref_values=ref_grid.values[i],
-        query_values=query_grid.values[j],
-        distance=cost[i, j],
+        ref_s=ref.time_s[i],
+        query_s=query.time_s[j],
+        ref_values=ref.values[i],
+        query_values=query.values[j],
+        distance=distances,
+        ref_pauses=found.ref_pauses,
+        query_pauses=found.query_pauses,
+        cost=float(np.average(distances[counted], weights=found.weights[counted])) if counted.any() else float("nan"),
         ref_coverage=ref_coverage,
         query_coverage=query_coverage,
-        consumed_coverage=min(consumed[int(np.sign(cost.shape[0] - cost.shape[1]))]),
+        consumed_coverage=min(consumed[open_clip]),
+        open_clip=open_clip,
         step_s=step_s,
+        typical_cost=typical,
     )
 
 
-def common_step(ref: TimeSeries, query: TimeSeries) -> float:
-    """The finer of the median frame steps of both, but not finer than 1/30 s; 1/30 s for clips of one frame."""
-    steps = [float(np.median(np.diff(series.time_s))) for series in (ref, query) if len(series.time_s) > 1]
-    return max(FINEST_STEP_S, min(steps, default=FINEST_STEP_S))
-
-
-def resample(series: TimeSeries, step_s: float, *, side: str = "clip") -> TimeSeries:
-    """The series on a uniform grid that starts at its first and ends by its last seen frame, linear in between.
-
-    Times without a seen frame within `LONGEST_BRIDGE_S` around them stay unseen; a clip whose own frames lie wider
-    apart is bridged up to 1.5 of its median steps.
-
-    Raises:
-        NothingToScoreError: No frame was seen; `side` names the series.
-    """
-    time_s, values = series.time_s[series.is_seen], series.values[series.is_seen]
-    if not len(time_s):
-        raise NothingToScoreError(
-            f"no usable pose in the {side}: too little of the person was seen; choose another person or clip"
-        )
-    grid = time_s[0] + step_s * np.arange(int((time_s[-1] - time_s[0]) / step_s + 1e-6) + 1)
-    right = np.searchsorted(time_s, grid - 1e-9)
-    left = np.maximum(right - 1, 0)
-    right = np.minimum(np.maximum(right, left), len(time_s) - 1)
-    gap = time_s[right] - time_s[left]
-    share = np.divide(grid - time_s[left], gap, out=np.zeros_like(grid), where=gap > 0)
-    own_step_s = float(np.median(np.diff(series.time_s))) if len(series.time_s) > 1 else 0.0
-    is_near = gap <= max(LONGEST_BRIDGE_S, 1.5 * own_step_s) + 1e-6
-    is_seen = is_near | (share < 1e-6) | (share > 1 - 1e-6)
-    mixed = values[left] + share[:, None] * (values[right] - values[left])
-    mixed = np.where(share[:, None] > 1 - 1e-6, values[right], mixed)
-    return TimeSeries(grid, np.where(is_seen[:, None], mixed, np.nan), is_seen)
-
-
-def cost_matrix(ref: TimeSeries, query: TimeSeries, *, distance: PairDistance) -> NDArray[np.float64]:
-    """(T_ref, T_query) distances of all pairs of seen frames, NaN elsewhere; computed in batches of bounded size."""
-    rows, columns = np.flatnonzero(ref.is_seen), np.flatnonzero(query.is_seen)
-    cost = np.full((len(ref.time_s), len(query.time_s)), np.nan)
-    rows_at_once = max(1, BATCH_PAIRS // len(columns))
-    for start in range(0, len(rows), rows_at_once):
-        batch = rows[start : start + rows_at_once]
-        a = np.repeat(ref.values[batch], len(columns), axis=0)
-        b = np.tile(query.values[columns], (len(batch), 1))
-        cost[np.ix_(batch, columns)] = np.asarray(distance(a, b)).reshape(len(batch), len(columns))
-    return cost
-
-
-def average_diagonals(cost: NDArray[np.float64], *, taps: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Each known cost replaced by the mean of the known ones at (i + tap, j + tap) (Pr-VIPE's atrous kernel)."""
-    if len(taps) == 1:
-        return cost
-    is_known = np.isfinite(cost)
-    filled = np.where(is_known, cost, 0.0)
-    total, count = np.zeros_like(cost), np.zeros(cost.shape, dtype=np.int64)
-    for tap in taps:
-        here, there = _overlap(int(tap), cost.shape)
-        total[here] += filled[there]
-        count[here] += is_known[there]
-    return np.where(is_known, total / np.maximum(count, 1), np.nan)
-
-
-def _taps(context_s: float, step_s: float) -> NDArray[np.int64]:
-    if context_s < 0:
-        raise ValueError(f"context_s: expected 0 or more, got {context_s}")
-    each_side = int(context_s / CONTEXT_TAP_S + 1e-6)
-    offsets = np.arange(-each_side, each_side + 1) * CONTEXT_TAP_S / step_s
-    return np.unique(np.round(offsets).astype(np.int64))
-
-
-def _overlap(tap: int, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Where (i, j) and (i + tap, j + tap) both lie inside a matrix of that shape."""
-    size = [max(0, length - abs(tap)) for length in shape]
-    low, high = max(0, -tap), max(0, tap)
-    here = (slice(low, low + size[0]), slice(low, low + size[1]))
-    there = (slice(high, high + size[0]), slice(high, high + size[1]))
-    return here, there
+def _distances(
+    ref: TimeSeries, query: TimeSeries, i: NDArray[np.int64], j: NDArray[np.int64], distance: PairDistance
+) -> NDArray[np.float64]:
+    """(L,) distances of the pairs of a path; NaN where a side was not seen."""
+    both = ref.is_seen[i] & query.is_seen[j]
+    distances = np.full(len(i), np.nan)
+    distances[both] = distance(ref.values[i][both], query.values[j][both])
+    return distances

@@ -14,7 +14,7 @@ from poseflow_benchmarks.sync import (
 
 from poseflow.detect.protocol import DetectorInfo, ModelFile
 from poseflow.records import ClipMetadata, EmbeddedClip, EmbeddingTrack, PoseTrack
-from poseflow.time_alignment import TimeSeries
+from poseflow.time_series import TimeSeries
 from vvipe.skeleton import COCO17
 
 FRAMES = 100

@@ -1,15 +1,10 @@
 import numpy as np
 import pytest
 
+from poseflow.costs import average_diagonals, cost_matrix
 from poseflow.errors import NothingToScoreError
-from poseflow.time_alignment import (
-    TimeSeries,
-    align_in_time,
-    average_diagonals,
-    common_step,
-    cost_matrix,
-    resample,
-)
+from poseflow.time_alignment import PathSettings, align_in_time
+from poseflow.time_series import TimeSeries, common_step, resample
 
 
 def euclidean(a, b):
@@ -116,7 +111,7 @@ def test_unseen_time_is_no_error_and_lowers_the_coverage():
 def test_cost_is_the_same_in_one_batch_and_in_many(monkeypatch):
     ref, query = filmed(np.arange(20) / 30), filmed(np.arange(33) / 30)
     whole = cost_matrix(ref, query, distance=euclidean)
-    monkeypatch.setattr("poseflow.time_alignment.BATCH_PAIRS", 50)
+    monkeypatch.setattr("poseflow.costs.BATCH_PAIRS", 50)
     np.testing.assert_array_equal(cost_matrix(ref, query, distance=euclidean), whole)
     np.testing.assert_allclose(whole[7, 11], np.linalg.norm(ref.values[7] - query.values[11]))
 
@@ -136,7 +131,7 @@ def test_diagonal_average_equals_a_slow_loop():
 
 def test_context_wider_than_the_clips_changes_nothing_but_the_steering():
     short = filmed(np.arange(5) / 30)
-    found = align_in_time(short, short, distance=euclidean, context_s=5.0)
+    found = align_in_time(short, short, distance=euclidean, settings=PathSettings(context_s=5.0))
     np.testing.assert_allclose(found.distance, 0, atol=1e-9)
 
 
@@ -144,4 +139,4 @@ def test_bad_shapes_and_settings_are_named():
     with pytest.raises(ValueError, match="is_seen"):
         TimeSeries(np.arange(3.0), np.zeros((3, 2)), np.ones(2, bool))
     with pytest.raises(ValueError, match="context_s"):
-        align_in_time(filmed([0.0]), filmed([0.0]), distance=euclidean, context_s=-1)
+        align_in_time(filmed([0.0]), filmed([0.0]), distance=euclidean, settings=PathSettings(context_s=-1))

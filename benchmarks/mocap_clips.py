@@ -1,0 +1,109 @@
+"""Motion capture as a camera sees it: keypoint tracks of known movements, with or without noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from poseflow.records import PoseTrack
+from vvipe.cameras import CameraRange, look_at_rotation, project
+from vvipe.geometry import normalize_3d
+from vvipe.noise import add_gaussian_noise
+from vvipe.skeleton import COCO13, H36M17, conversion_indices
+
+PIXELS_PER_UNIT = 1000.0
+FILMING = CameraRange(elevation_deg=(-10.0, 30.0), roll_deg=(-3.0, 3.0), distance=(6.0, 12.0))
+"""Where a filming camera stands: from knee to above head height, about level, 3 to 6 metres away."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One camera, which follows the pelvis: angles in degrees in the world frame, distance in torso lengths."""
+
+    azimuth_deg: float
+    elevation_deg: float = 8.0
+    roll_deg: float = 0.0
+    distance: float = 8.0
+
+
+def random_view(generator: np.random.Generator, cameras: CameraRange = FILMING) -> View:
+    """A camera anywhere around the person."""
+    low, high = np.log(cameras.distance)
+    return View(
+        azimuth_deg=float(generator.uniform(0, 360)),
+        elevation_deg=float(generator.uniform(*cameras.elevation_deg)),
+        roll_deg=float(generator.uniform(*cameras.roll_deg)),
+        distance=float(np.exp(generator.uniform(low, high))),
+    )
+
+
+def film(
+    poses: NDArray[np.floating],
+    time_s: NDArray[np.float64],
+    view: View,
+    *,
+    noise_seed: int | None = None,
+    person_id: int = 1,
+) -> PoseTrack:
+    """What a detector would see of a movement: COCO-13 keypoints in pixels, all with score 1.
+
+    Args:
+        poses: (T, 17, 3) H36M-17 joints, z up, any unit.
+        time_s: (T,) rising times.
+        view: The camera; it follows the pelvis.
+        noise_seed: Adds the noise D0 (`vvipe.noise.add_gaussian_noise`); None = exact keypoints.
+        person_id: Of the track.
+    """
+    points = normalize_3d(torch.as_tensor(np.asarray(poses), dtype=torch.float32))
+    angles = torch.deg2rad(torch.tensor([[view.azimuth_deg], [view.elevation_deg], [view.roll_deg]]))
+    rotation = look_at_rotation(*angles).expand(len(points), 3, 3)
+    image, _ = project(points, rotation, torch.full((len(points),), view.distance))
+    image = image[:, torch.as_tensor(conversion_indices(H36M17, COCO13))]
+    if noise_seed is not None:
+        image = _noisy(image, noise_seed)
+    pixels = (PIXELS_PER_UNIT * image.numpy()).astype(np.float32)
+    corners = np.concatenate([pixels.min(1), pixels.max(1)], axis=1)
+    frames = len(pixels)
+    return PoseTrack(
+        person_id=person_id,
+        skeleton=COCO13,
+        index=np.arange(frames),
+        time_s=np.asarray(time_s, dtype=np.float64),
+        keypoints=pixels,
+        scores=np.ones((frames, COCO13.n_joints), np.float32),
+        boxes=corners,
+        box_scores=np.ones(frames, np.float32),
+    )
+
+
+def _noisy(image: torch.Tensor, seed: int) -> torch.Tensor:
+    """D0 in the units in which the largest shoulder/hip distance is 0.5, frame by frame."""
+    sides = list(COCO13.indices("left_shoulder", "right_shoulder", "left_hip", "right_hip"))
+    torso = image[:, sides]
+    scale = 2 * (torso[:, :, None] - torso[:, None]).norm(dim=-1).amax((1, 2))
+    unit = image / scale[:, None, None]
+    return add_gaussian_noise(unit, generator=torch.Generator().manual_seed(seed)) * scale[:, None, None]
+
+
+def warped(
+    poses: NDArray[np.floating],
+    fps: float,
+    warp: Callable[[NDArray], NDArray],
+    duration_s: float,
+    *,
+    rate: float = 30.0,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The movement played as `warp` says: at time t of the result, the pose of time warp(t) of the take, linearly.
+
+    Returns:
+        (T, 17, 3) poses at `rate` Hz for `duration_s`, and their times (T,).
+    """
+    time_s = np.arange(int(duration_s * rate + 1e-6)) / rate
+    at = np.clip(warp(time_s) * fps, 0, len(poses) - 1)
+    left = np.minimum(at.astype(int), len(poses) - 2)
+    share = (at - left)[:, None, None]
+    return (1 - share) * poses[left] + share * poses[left + 1], time_s

@@ -1,0 +1,68 @@
+"""What an alignment of two people minimises: the calibrated error of their embeddings' distance."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+
+from poseflow.records import EmbeddingTrack
+from poseflow.time_series import TimeSeries
+
+_KNOTS = 2049
+
+
+class PairScorer(Protocol):
+    """What matching needs of `vvipe.Embedder`.
+
+    Where no uncertainty is given, `expected_error` depends on a pair through its Euclidean distance alone.
+    """
+
+    @property
+    def model_id(self) -> str: ...
+
+    @property
+    def score_anchors(self) -> tuple[float, float]: ...
+
+    def expected_error(
+        self, a: NDArray, b: NDArray, uncertainty_a: NDArray | None = None, uncertainty_b: NDArray | None = None
+    ) -> NDArray: ...
+
+    def match_probability(
+        self, a: NDArray, b: NDArray, uncertainty_a: NDArray | None = None, uncertainty_b: NDArray | None = None
+    ) -> NDArray: ...
+
+
+def series_of(track: EmbeddingTrack) -> TimeSeries:
+    """The track as features (T, D + 1): the embedding, then its uncertainty."""
+    values = np.concatenate([track.vectors, track.uncertainty[:, None]], axis=1).astype(np.float32)
+    return TimeSeries(track.time_s, values, track.valid)
+
+
+def embedding_cost(scorer: PairScorer) -> EmbeddingCost:
+    """What the path minimises: the expected error of the embedding distance, between features of `series_of`.
+
+    Every frame counts as typically certain: else a path would shun the uncertain moments of the longer clip.
+    """
+    return EmbeddingCost(scorer)
+
+
+class EmbeddingCost:
+    """A `poseflow.costs.MatrixDistance` of features of `series_of`."""
+
+    def __init__(self, scorer: PairScorer) -> None:
+        self._scorer = scorer
+
+    def __call__(self, a: NDArray, b: NDArray) -> NDArray:
+        return self._scorer.expected_error(a[:, :-1], b[:, :-1])
+
+    def matrix(self, a: NDArray, b: NDArray) -> NDArray[np.float64]:
+        """(N, D + 1) and (M, D + 1) -> (N, M), read off a table of the error over the distance (to 1e-4 of it)."""
+        distances = cdist(a[:, :-1], b[:, :-1])
+        longest = float(distances.max(initial=0.0)) or 1.0
+        knots = np.linspace(0, longest, _KNOTS)
+        at = np.zeros((_KNOTS, a.shape[1] - 1))
+        at[:, 0] = knots
+        return np.interp(distances, knots, self._scorer.expected_error(np.zeros_like(at), at))
