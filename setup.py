@@ -18,6 +18,7 @@ setup(
         "vvipe.models",
         "vvipe.datasets",
         "vvipe.configs",
+        "vvipe.systems",
         "vvipe.weights",
         "poseflow",
         "poseflow.detect",

@@ -16,7 +16,7 @@ from vvipe.datasets.pairs import PoseBank, PoseBatches, ViewBatches
 from vvipe.geometry import np_mpjpe
 from vvipe.models.vvipe import KeypointEncoder, PoseVAE
 from vvipe.recipe import Recipe, Stage1, Stage2
-from vvipe.runner import half_precision, run_iterations
+from vvipe.train_loop import half_precision, run_iterations
 
 
 class PoseVAETrainer(BaseModel):

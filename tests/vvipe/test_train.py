@@ -16,8 +16,8 @@ from vvipe.errors import DeviceError, TrainingError
 from vvipe.geometry import mpjpe
 from vvipe.models.vvipe import Architecture
 from vvipe.recipe import Recipe, Stage1, Stage2, load_recipe, recipe_names
-from vvipe.runner import IterationLoop
 from vvipe.train import hold_out, train
+from vvipe.train_loop import IterationLoop
 
 SMALL = Recipe(
     name="small",

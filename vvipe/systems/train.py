@@ -1,0 +1,94 @@
+"""Trains a comparison system; resumable, like V-VIPE's own training."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from vvipe.datasets.pairs import PoseBank, PoseVariety, ViewBatches
+from vvipe.errors import TrainingError
+from vvipe.retrieval import RetrievalSystem
+from vvipe.systems.networks import Lifter, ProbabilisticEncoder
+from vvipe.systems.recipe import SystemRecipe
+from vvipe.systems.retrieval import LifterSystem, encoder_system, probabilistic_system
+from vvipe.systems.trainers import N_VIEWS, TRAINERS
+from vvipe.train_loop import run_iterations
+
+
+def train_system(
+    recipe: SystemRecipe,
+    bank: PoseBank,
+    *,
+    work_dir: Path,
+    seed: int = 0,
+    device: str = "cpu",
+    checkpoint_interval: int = 500,
+    at_quarters: Callable[[RetrievalSystem, float], None] | None = None,
+) -> RetrievalSystem:
+    """The trained system; continues from the checkpoints in `work_dir`, and loads it if it is done.
+
+    Args:
+        at_quarters: Called with the system as it stands and the share of the iterations done.
+
+    Raises:
+        TrainingError: `work_dir` holds another run, or the loss left the finite numbers.
+    """
+    _claim(work_dir, recipe, seed)
+    torch.manual_seed(seed)
+    trainer = TRAINERS[recipe.kind](recipe)
+    weights = work_dir / "network.safetensors"
+    if weights.exists():
+        trainer.network.load_state_dict(load_file(weights))
+        return as_system(recipe, trainer.network.eval())
+    batches = ViewBatches(
+        bank,
+        recipe.views,
+        n_views=N_VIEWS,
+        use_scores=True,
+        iterations=recipe.optimization.iterations,
+        batch_size=recipe.optimization.batch_size,
+        seed=seed,
+        variety=PoseVariety(),
+    )
+    look = None
+    if at_quarters is not None:
+        look = lambda model, share: at_quarters(as_system(recipe, model.network), share)  # noqa: E731
+    run_iterations(
+        trainer,
+        batches,
+        recipe.optimization,
+        work_dir / "training",
+        label=recipe.name,
+        seed=seed,
+        device=device,
+        checkpoint_interval=checkpoint_interval,
+        at_quarters=look,
+    )
+    network = trainer.network.cpu().eval()
+    save_file(network.state_dict(), weights)
+    return as_system(recipe, network)
+
+
+def as_system(recipe: SystemRecipe, network: nn.Module) -> RetrievalSystem:
+    """The network as the retrieval benchmark asks it."""
+    if isinstance(network, Lifter):
+        return LifterSystem(recipe.name, network)
+    if isinstance(network, ProbabilisticEncoder):
+        return probabilistic_system(recipe.name, network, dimension=recipe.dimension, n_samples=recipe.n_samples)
+    return encoder_system(recipe.name, network)
+
+
+def _claim(work_dir: Path, recipe: SystemRecipe, seed: int) -> None:
+    """Writes what this run is into `work_dir`, or makes sure that the run lying there is the same."""
+    work_dir.mkdir(parents=True, exist_ok=True)
+    record = work_dir / "run.json"
+    run = json.loads(json.dumps({"recipe": dataclasses.asdict(recipe), "seed": seed}))
+    if record.exists() and json.loads(record.read_text(encoding="utf-8")) != run:
+        raise TrainingError(f"{work_dir} holds another run: give another --work-dir, or delete it")
+    record.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
