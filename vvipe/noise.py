@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vvipe.detector_noise import add_detector_noise
 from vvipe.skeleton import COCO13
 
 # Relative spread of each joint's error: limb ends are found worse than shoulders (the order of COCO's OKS sigmas).
@@ -34,6 +35,8 @@ class NoiseRange:
         joint_dropout: Largest fraction of joints that go missing in such a sample.
         hidden_fraction: Samples in which a part of the body is out of sight (HIDDEN_PARTS).
         swap_fraction: Samples in which one left/right pair of limbs is exchanged.
+        detector_fraction: Samples that the detector model of vvipe.detector_noise spoils instead, once in place of all
+            of the above but the hidden parts.
         informative_scores: Fraction of samples whose confidences tell of the error; the others are all 1.
     """
 
@@ -44,6 +47,7 @@ class NoiseRange:
     joint_dropout: float = 0.35
     hidden_fraction: float = 0.08
     swap_fraction: float = 0.03
+    detector_fraction: float = 0.4
     informative_scores: float = 0.5
 
 
@@ -76,6 +80,10 @@ def spoil(
     scores = _scores((spoilt - keypoints).norm(dim=-1), noise, generator)
     hidden = _hidden(n, noise, generator)
     missing = torch.where(hidden.any(1, keepdim=True), hidden, _missing(n, k, noise, generator))
+    detected = torch.rand(n, 1, generator=generator) < noise.detector_fraction
+    found, confidence = add_detector_noise(keypoints, generator=generator)
+    spoilt, scores = torch.where(detected[..., None], found, spoilt), torch.where(detected, confidence, scores)
+    missing = torch.where(detected, hidden | ~torch.isfinite(found).all(-1), missing)
     return spoilt.masked_fill(missing[..., None], torch.nan), scores.masked_fill(missing, 0.0)
 
 
