@@ -49,9 +49,6 @@ def test_informative_scores_fall_with_the_error():
 
 def test_no_noise_leaves_keypoints_alone():
     keypoints = torch.randn(100, 13, 2)
-    silent = NoiseRange(
-        max_sd=0, sample_dropout=0, hidden_fraction=0, detector_fraction=0, swap_fraction=0, informative_scores=0
-    )
     spoilt, scores = spoil(keypoints, SILENT, generator=_generator())
     torch.testing.assert_close(spoilt, keypoints)
     assert (scores == 1).all()
