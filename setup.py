@@ -27,7 +27,11 @@ setup(
         "poseflow_benchmarks",
     ],
     package_dir={"poseflow_cli": "cli", "poseflow_benchmarks": "benchmarks"},
-    package_data={"vvipe.weights": ["*.safetensors", "*.json", "*.md"], "poseflow": ["*.txt"]},
+    package_data={
+        "vvipe.weights": ["*.safetensors", "*.json", "*.md"],
+        "poseflow": ["*.txt"],
+        "poseflow_benchmarks": ["results/*.json", "results/open/*.json"],
+    },
     install_requires=[
         "torch>=2.6",
         "mmengine>=0.10.7",
@@ -40,6 +44,7 @@ setup(
         "pytest>=8",
         "av>=14",
         "pyarrow>=17",
+        "cdflib>=1.3",  # Human3.6M comes as CDF files
         "h5py>=3.11",
         "safetensors>=0.5",
         "tqdm>=4.66",
