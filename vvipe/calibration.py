@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares, minimize
 from scipy.special import expit
 
-from vvipe.losses import KAPPA
+from vvipe.view_pairs import ViewPairs
 
 
 @dataclass(frozen=True)
@@ -54,34 +54,32 @@ class Calibration:
         return expit(p + q * np.log(expected) + r * np.log((uncertainty_a + uncertainty_b) / 2))
 
 
-def fit_calibration(
-    distance: NDArray,
-    uncertainty_a: NDArray,
-    uncertainty_b: NDArray,
-    true_error: NDArray,
-    *,
-    is_same_pose: NDArray,
-    is_unrelated: NDArray,
-) -> Calibration:
-    """The calibration of N pairs with known NP-MPJPE (all arrays (N,)).
+def fit_calibration(fitted: ViewPairs, *, same: ViewPairs, unrelated: ViewPairs) -> Calibration:
+    """The calibration of pairs with known NP-MPJPE.
 
-    Two views of the very same pose only set an anchor: their error is 0 by construction, at any distance.
+    Args:
+        fitted: What both laws are fitted to.
+        same: Two views of the very same pose, for the near anchor.
+        unrelated: Pairs of any two poses, for the far anchor.
     """
-    fitted = ~is_same_pose
-    squares = np.stack([distance**2, uncertainty_a**2 + uncertainty_b**2, np.ones_like(distance)], axis=1)
-    coefficients = _fit_error(squares[fitted], true_error[fitted])
-    expected = np.sqrt(squares @ coefficients)
-    mean_uncertainty = (uncertainty_a + uncertainty_b) / 2
-    features = np.stack([np.log(expected), np.log(mean_uncertainty)], axis=1)
-    logits = _fit_logistic(features[fitted], true_error[fitted] <= KAPPA)
+    coefficients = _fit_error(_squares(fitted), fitted.error)
+    expected = np.sqrt(_squares(fitted) @ coefficients)
+    mean_uncertainty = (fitted.uncertainty_a + fitted.uncertainty_b) / 2
+    logits = fit_logistic(np.stack([np.log(expected), np.log(mean_uncertainty)], axis=1), fitted.is_match)
     a, b, c = (float(x) for x in coefficients)
     p, q, r = (float(x) for x in logits)
     return Calibration(
         error=(a, b, c),
         probability=(p, q, r),
         typical_uncertainty=float(np.median(mean_uncertainty)),
-        near=float(expected[is_same_pose].mean()),
-        far=float(expected[is_unrelated].mean()),
+        near=float(np.sqrt(_squares(same) @ coefficients).mean()),
+        far=float(np.sqrt(_squares(unrelated) @ coefficients).mean()),
+    )
+
+
+def _squares(pairs: ViewPairs) -> NDArray:
+    return np.stack(
+        [pairs.distance**2, pairs.uncertainty_a**2 + pairs.uncertainty_b**2, np.ones_like(pairs.distance)], axis=1
     )
 
 
@@ -95,7 +93,7 @@ def _fit_error(squares: NDArray, true_error: NDArray) -> NDArray:
     return np.exp(least_squares(residuals, start, bounds=(-20, 5)).x)
 
 
-def _fit_logistic(features: NDArray, labels: NDArray) -> NDArray:
+def fit_logistic(features: NDArray, labels: NDArray) -> NDArray:
     """(1 + F,) intercept and weights of a logistic regression."""
     design = np.concatenate([np.ones((len(features), 1)), features], axis=1)
     sign = np.where(labels, 1.0, -1.0)
@@ -109,10 +107,7 @@ def _fit_logistic(features: NDArray, labels: NDArray) -> NDArray:
 
 
 def calibration_error(probability: NDArray, is_match: NDArray, *, bins: int = 15) -> float:
-    """Expected calibration error: mean |predicted - observed| frequency over equal-width bins, weighted by count."""
-    which = np.minimum((probability * bins).astype(int), bins - 1)
-    gaps = [
-        abs(probability[which == b].mean() - is_match[which == b].mean()) * (which == b).mean()
-        for b in np.unique(which)
-    ]
-    return float(sum(gaps))
+    """Expected calibration error: mean |predicted - observed| frequency over bins of equal mass."""
+    groups = [rows for rows in np.array_split(np.argsort(probability, kind="stable"), bins) if len(rows)]
+    gaps = [abs(probability[rows].mean() - is_match[rows].mean()) * len(rows) for rows in groups]
+    return float(sum(gaps) / len(probability))

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from vvipe.calibration import Calibration
 from vvipe.geometry import normalize_2d
 from vvipe.model_file import Model, load_model
 from vvipe.models.vvipe import encoder_input
@@ -74,6 +75,11 @@ class Embedder:
     @property
     def dimension(self) -> int:
         return self._model.architecture.dimension
+
+    @property
+    def calibration(self) -> Calibration:
+        """What distances and uncertainties mean."""
+        return self._model.calibration
 
     @property
     def score_anchors(self) -> tuple[float, float]:

@@ -9,24 +9,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from vvipe.calibration import Calibration, calibration_error, fit_calibration
+from vvipe.calibrate import sample_pairs
+from vvipe.datasets.licences import licence_entries
 from vvipe.datasets.mocap import MocapSequence, read_mocap
-from vvipe.datasets.pairs import PoseBank, draw_view, iteration_generator
+from vvipe.datasets.pairs import PoseBank
 from vvipe.datasets.splits import select
 from vvipe.errors import DeviceError, TrainingError
-from vvipe.geometry import np_mpjpe
-from vvipe.losses import KAPPA
 from vvipe.model_file import file_sha256, save_model
-from vvipe.models.vvipe import KeypointEncoder, PoseVAE, encoder_input
 from vvipe.recipe import Recipe, load_recipe
 from vvipe.train_stages import train_stages
 
-CALIBRATION_FPS = 10.0
-_CALIBRATION_POSES = 6000
+CALIBRATION_FPS = 5.0
 _HELD_OUT_TAKES = 20
 
 
@@ -39,6 +34,8 @@ def train(
     device: str = "auto",
     stage1_iterations: int | None = None,
     stage2_iterations: int | None = None,
+    body_model: Path | None = None,
+    data_licence: str | None = None,
 ) -> Path:
     """Trains both stages, calibrates, and returns the path of the model (``work_dir/NAME.safetensors``).
 
@@ -47,10 +44,12 @@ def train(
 
     Args:
         recipe: A recipe, its name, or the path of a Python file that defines one.
-        data: Motion capture: .npz, .bvh or .amc files, or folders of them.
+        data: Motion capture: .npz (AMASS's too), .bvh or .amc files, or folders of them.
         work_dir: For checkpoints, logs and the model; created where it does not exist.
         device: ``auto`` (CUDA where there is one), ``cpu``, ``cuda`` or ``mps``.
         stage1_iterations, stage2_iterations: Override the recipe's, e.g. for a trial run.
+        body_model: SMPL+H or SMPL model, or a folder with one for each gender; AMASS needs it.
+        data_licence: For the card: the licence of data whose source is not known here.
 
     Raises:
         ValueError: Unknown recipe.
@@ -62,9 +61,9 @@ def train(
         load_recipe(recipe) if isinstance(recipe, str) else recipe, stage1_iterations, stage2_iterations
     )
     device = _device(device)
-    takes = [take for path in data for take in read_mocap(path)]
-    training, held_out = hold_out(takes)
-    _claim(work_dir, recipe, data, seed)
+    by_path = [read_mocap(path, body_model=body_model) for path in data]
+    training, held_out = hold_out([take for takes in by_path for take in takes])
+    _claim(work_dir, recipe, [*data, body_model] if body_model else data, seed)
     bank = PoseBank.from_sequences(training, fps=recipe.fps, universal=recipe.universal, canonical=recipe.canonical)
     vae, encoder = train_stages(recipe, bank, work_dir=work_dir, seed=seed, device=device)
     pairs = sample_pairs(vae, encoder, PoseBank.from_sequences(held_out, fps=CALIBRATION_FPS), recipe, seed=seed)
@@ -75,8 +74,15 @@ def train(
         "training_poses": len(bank),
         "training_takes": len(training),
         "held_out_takes": len(held_out),
-        "data": [{"file": path.name, "sha256": _path_sha256(path)} for path in data],
-        "calibration_error": round(pairs.calibration_error(), 4),
+        "data": [
+            {
+                "file": path.name,
+                "sha256": _path_sha256(path),
+                "sources": licence_entries(takes, stated=data_licence),
+            }
+            for path, takes in zip(data, by_path, strict=True)
+        ],
+        "calibration_error": round(pairs.error(), 4),
     }
     return save_model(work_dir, recipe.name, vae=vae, encoder=encoder, calibration=pairs.fit(), card=card)
 
@@ -94,77 +100,6 @@ def hold_out(takes: Sequence[MocapSequence]) -> tuple[list[MocapSequence], list[
     if not training:
         raise TrainingError("no takes to train on: every take given belongs to the carve-out or the test split")
     return training, held_out
-
-
-@dataclasses.dataclass(frozen=True)
-class PosePairs:
-    """N pairs of views with known truth, for calibration (all arrays (N,))."""
-
-    distance: NDArray
-    uncertainty_a: NDArray
-    uncertainty_b: NDArray
-    true_error: NDArray
-    kind: NDArray
-
-    def fit(self) -> Calibration:
-        return fit_calibration(
-            self.distance,
-            self.uncertainty_a,
-            self.uncertainty_b,
-            self.true_error,
-            is_same_pose=self.kind == "same",
-            is_unrelated=self.kind == "unrelated",
-        )
-
-    def calibration_error(self) -> float:
-        """Expected calibration error of P(match): fitted on the first half of the poses, measured on the second."""
-        half = np.arange(len(self.distance)) % _CALIBRATION_POSES < _CALIBRATION_POSES // 2
-        fitted = self._subset(half).fit()
-        other = self._subset(~half)
-        other = other._subset(other.kind != "same")
-        probability = fitted.match_probability(other.distance, other.uncertainty_a, other.uncertainty_b)
-        return calibration_error(probability, other.true_error <= KAPPA)
-
-    def _subset(self, rows: NDArray) -> PosePairs:
-        return PosePairs(*(getattr(self, field.name)[rows] for field in dataclasses.fields(self)))
-
-
-@torch.inference_mode()
-def sample_pairs(vae: PoseVAE, encoder: KeypointEncoder, bank: PoseBank, recipe: Recipe, *, seed: int) -> PosePairs:
-    """Pairs of views of held-out poses: the same pose, a pose close in time, the nearest by embedding, any other."""
-    generator = iteration_generator(seed, 3, 0)
-    count = min(_CALIBRATION_POSES, len(bank))
-    chosen = torch.sort(torch.randperm(len(bank), generator=generator)[:count]).values
-    poses = PoseBank(*(getattr(bank, field.name)[chosen] for field in dataclasses.fields(bank)))
-    first, second = (_embed_view(vae, encoder, poses, recipe, generator) for _ in range(2))
-    rows = torch.arange(count)
-    steps = torch.randint(1, 10, (count,), generator=generator)
-    closest = torch.cdist(first[0], second[0]).topk(min(20, count), largest=False).indices
-    rank = torch.randint(closest.shape[1], (count, 1), generator=generator)
-    partners = {
-        "same": rows,
-        "close in time": (rows + steps) % count,
-        "nearest": closest.gather(1, rank)[:, 0],
-        "unrelated": torch.randperm(count, generator=generator),
-    }
-    columns = []
-    for kind, other in partners.items():
-        error = np_mpjpe(poses.world[other], poses.world)
-        distance = (first[0] - second[0][other]).norm(dim=-1)
-        columns.append((distance, first[1], second[1][other], error, np.full(count, kind)))
-    return PosePairs(*(np.concatenate([np.asarray(part) for part in column]) for column in zip(*columns, strict=True)))
-
-
-def _embed_view(
-    vae: PoseVAE, encoder: KeypointEncoder, poses: PoseBank, recipe: Recipe, generator: torch.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Embeddings and uncertainties; an encoder without an uncertainty head gets its mean error for all."""
-    view = draw_view(poses, recipe.views, generator=generator)
-    prediction = encoder(encoder_input(view.keypoints, view.scores, use_scores=recipe.architecture.use_scores))
-    if prediction.log_error is not None:
-        return prediction.vectors, prediction.log_error.exp()
-    error = np_mpjpe(vae.decode(prediction.vectors), poses.canonical)
-    return prediction.vectors, error.mean().expand(len(error))
 
 
 def _with_iterations(recipe: Recipe, stage1: int | None, stage2: int | None) -> Recipe:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from vvipe.calibration import Calibration, calibration_error, fit_calibration
+from vvipe.view_pairs import ViewPairs
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +22,8 @@ def world():
 
 
 def _fit(world) -> Calibration:
-    distance, *_ = world
-    return fit_calibration(*world, is_same_pose=distance < 0.5, is_unrelated=distance > 3)
+    pairs = ViewPairs(*world, np.arange(len(world[0])))
+    return fit_calibration(pairs, same=pairs.take(pairs.distance < 0.5), unrelated=pairs.take(pairs.distance > 3))
 
 
 def test_expected_error_recovers_the_law(world):
@@ -61,5 +62,5 @@ def test_nan_stays_nan(world):
 def test_calibration_error_of_a_known_case():
     probability = np.array([0.95] * 10 + [0.05] * 10)
     is_match = np.array([True] * 5 + [False] * 5 + [False] * 10)
-    # First bin pair: |0.95 - 0.5| for half of the pairs, |0.05 - 0| for the other half.
-    assert calibration_error(probability, is_match) == pytest.approx(0.25)
+    # Two bins of equal mass: |0.95 - 0.5| for half of the pairs, |0.05 - 0| for the other half.
+    assert calibration_error(probability, is_match, bins=2) == pytest.approx(0.25)

@@ -1,0 +1,102 @@
+"""Calibrates a trained model on people kept aside, as cameras and detectors of three kinds see them."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from vvipe.calibration import Calibration, calibration_error, fit_calibration
+from vvipe.datasets.pairs import PoseBank, ViewRange, draw_view, iteration_generator
+from vvipe.detector_noise import add_detector_noise
+from vvipe.geometry import normalize_2d, np_mpjpe
+from vvipe.models.vvipe import KeypointEncoder, PoseVAE, encoder_input
+from vvipe.noise import add_gaussian_noise
+from vvipe.recipe import Recipe
+from vvipe.view_pairs import EmbeddedViews, ViewPairs, balanced, nearest_pairs, pair_views, random_pairs
+
+_POSES = 1500
+_CAMERA_PAIRS = 4
+_SOURCES = ("GT", "D0", "D1")
+
+
+@dataclass(frozen=True)
+class CalibrationPairs:
+    """Pairs of views of held-out poses.
+
+    Attributes:
+        fitted: Nearest candidates and pairs balanced over NP-MPJPE, as many of each, from clean and noisy 2D.
+        same: Two views of the same pose.
+        unrelated: Two views of any two poses.
+    """
+
+    fitted: ViewPairs
+    same: ViewPairs
+    unrelated: ViewPairs
+
+    def fit(self) -> Calibration:
+        return fit_calibration(self.fitted, same=self.same, unrelated=self.unrelated)
+
+    def error(self) -> float:
+        """Expected calibration error of P(match), fitted on one half of the poses and measured on the other."""
+        half = int(self.fitted.query.max()) // 2
+        rows = self.fitted.query <= half
+        calibration = dataclasses.replace(self, fitted=self.fitted.take(rows)).fit()
+        other = self.fitted.take(~rows)
+        probability = calibration.match_probability(other.distance, other.uncertainty_a, other.uncertainty_b)
+        return calibration_error(probability, other.is_match)
+
+
+@torch.inference_mode()
+def sample_pairs(
+    vae: PoseVAE, encoder: KeypointEncoder, bank: PoseBank, recipe: Recipe, *, seed: int
+) -> CalibrationPairs:
+    """Pairs of views of the bank's poses under random cameras: projected 2D, D0 and D1 by turns."""
+    generator = iteration_generator(seed, 3, 0)
+    chosen = torch.sort(torch.randperm(len(bank), generator=generator)[:_POSES]).values
+    poses = PoseBank(*(getattr(bank, field.name)[chosen] for field in dataclasses.fields(bank)))
+    rows = torch.arange(len(poses))
+    fitted, same, unrelated = [], [], []
+    for source in _SOURCES:
+        near, loose = [], []
+        for _ in range(_CAMERA_PAIRS):
+            query, index = (_embed_view(vae, encoder, poses, recipe, source, generator) for _ in range(2))
+            near.append(nearest_pairs(poses.world, query, index))
+            loose.append(random_pairs(poses.world, query, index, generator=generator))
+            same.append(pair_views(poses.world, query, index, rows, rows))
+        even = balanced(ViewPairs.joined([*near, *loose]), seed=seed)
+        close = ViewPairs.joined(near)
+        fitted += [even, close.take(torch.randperm(len(close), generator=generator)[: len(even)].numpy())]
+        unrelated += loose
+    return CalibrationPairs(*(ViewPairs.joined(parts) for parts in (fitted, same, unrelated)))
+
+
+def _embed_view(
+    vae: PoseVAE,
+    encoder: KeypointEncoder,
+    poses: PoseBank,
+    recipe: Recipe,
+    source: str,
+    generator: torch.Generator,
+) -> EmbeddedViews:
+    """Embeddings and uncertainties; an encoder without an uncertainty head gets its mean error for all."""
+    plain = ViewRange(augmentation_fraction=1.0, cameras=recipe.views.cameras)
+    keypoints, scores = _spoil(draw_view(poses, plain, generator=generator).keypoints, source, generator)
+    keypoints, valid = normalize_2d(keypoints)
+    prediction = encoder(encoder_input(keypoints, scores, use_scores=recipe.architecture.use_scores))
+    if prediction.log_error is None:
+        error = np_mpjpe(vae.decode(prediction.vectors), poses.canonical)
+        uncertainty = error.mean().expand(len(error))
+    else:
+        uncertainty = prediction.log_error.exp()
+    return EmbeddedViews(prediction.vectors.masked_fill(~valid[:, None], torch.nan), uncertainty)
+
+
+def _spoil(keypoints: Float[Tensor, "N 13 2"], source: str, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    if source == "D1":
+        return add_detector_noise(keypoints, generator=generator)
+    noisy = add_gaussian_noise(keypoints, generator=generator) if source == "D0" else keypoints
+    return noisy, torch.ones(keypoints.shape[:2])
