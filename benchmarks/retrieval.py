@@ -1,143 +1,216 @@
-"""Cross-view retrieval on open motion capture: Hit@k of the shipped model beside 2D keypoints and bounds.
+"""Measures a system by cross-view retrieval: a row of the table from sets, inputs and camera pairs.
 
-HDM05 under eleven unseen cameras (columns All and Unseen of V-VIPE's Table 1) and held-out CMU takes under the four
-training cameras; inputs GT (projected 2D) and D0 (plain Gaussian noise).
+The open benchmark: held-out CMU takes under the four training cameras, HDM05 under eleven unseen ones (columns All and
+Unseen of V-VIPE's Table 1), each on GT, D0 and D1.
 """
 
 from __future__ import annotations
 
+import shlex
+import sys
+import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
+from poseflow_benchmarks.machine import this_machine
+from poseflow_benchmarks.open_sets import Input, RetrievalSet, open_sets
+from poseflow_benchmarks.results import Column, RowResult, column_key, summary
 from torch import Tensor
 
 from poseflow.metadata import package_versions
-from vvipe.cameras import TRAINING_RIG, UNSEEN_RIG, Rig
-from vvipe.datasets.mocap import MocapSequence, read_npz, resample
-from vvipe.datasets.multiview import camera_pairs
-from vvipe.datasets.splits import select
 from vvipe.embedder import Embedder
-from vvipe.geometry import normalize_2d, normalize_3d, to_canonical
-from vvipe.noise import add_gaussian_noise
-from vvipe.pose_matches import PoseMatcher, deduplicate
-from vvipe.retrieval import hit_rates, view_poses
+from vvipe.retrieval import KS, RERANKED, HitRanks, Representation, RetrievalSystem, hit_ranks
 
-RATE_HZ = 5.0
-KS = (1, 5, 10, 20)
+NOISE_SEED = 0
+"""Of the published figures' D0 and D1."""
 
 
 @dataclass(frozen=True)
-class RetrievalSet:
-    """Poses and the cameras that see them.
+class EmbedderSystem:
+    """A trained model by its public way in, compared by L2."""
 
-    Attributes:
-        poses: (N, 17, 3) normalised, subjects' own proportions, near-duplicates removed.
+    embedder: Embedder
+
+    @property
+    def name(self) -> str:
+        return self.embedder.name
+
+    def represent(self, keypoints: Float[Tensor, "N 13 2"], scores: Float[Tensor, "N 13"]) -> Representation:
+        return Representation(torch.from_numpy(self.embedder.embed(keypoints.numpy(), scores.numpy(), "coco13")))
+
+    def distance(self, query: Float[Tensor, "B D"], candidates: Float[Tensor, "B M D"]) -> Float[Tensor, "B M"]:
+        return (query[:, None] - candidates).norm(dim=-1)
+
+
+@dataclass(frozen=True)
+class KeypointSystem:
+    """The row "2D keypoints": normalised coordinates compared by L2, missing ones at the hips' middle."""
+
+    name: str = "2D keypoints"
+
+    def represent(self, keypoints: Float[Tensor, "N 13 2"], scores: Float[Tensor, "N 13"]) -> Representation:
+        return Representation(keypoints.nan_to_num(0.0).flatten(1))
+
+    def distance(self, query: Float[Tensor, "B D"], candidates: Float[Tensor, "B M D"]) -> Float[Tensor, "B M"]:
+        return (query[:, None] - candidates).norm(dim=-1)
+
+
+def evaluate_system(
+    system: RetrievalSystem, sets: Sequence[RetrievalSet], *, seed: int = NOISE_SEED, pool: int = RERANKED
+) -> RowResult:
+    """The system's row: Hit@k on every input of every set, for each of the set's choices of camera pairs.
+
+    Args:
+        seed: Of D0 and D1; the same for every system.
+        pool: How many of the nearest by L2 a finer distance sorts anew.
     """
+    start = time.perf_counter()
+    columns: dict[str, Column] = {}
+    for retrieval_set in sets:
+        for given in retrieval_set.inputs(seed=seed):
+            columns |= evaluate_input(system, retrieval_set, given, pool=pool)
+    return make_row(system.name, columns, sets, seed=seed, seconds=time.perf_counter() - start)
 
-    name: str
-    poses: Float[Tensor, "N 17 3"]
-    rig: Rig
+
+def evaluate_input(
+    system: RetrievalSystem, retrieval_set: RetrievalSet, given: Input, *, pool: int = RERANKED
+) -> dict[str, Column]:
+    """The columns of one input."""
+    representations = [
+        _without_invalid(system.represent(keypoints, scores), valid)
+        for keypoints, scores, valid in zip(given.keypoints, given.scores, given.valid, strict=True)
+    ]
+    return rank_columns(
+        representations,
+        retrieval_set,
+        given.source,
+        distance=system.distance,
+        n_valid=int(given.valid.sum()),
+        pool=pool,
+    )
 
 
-@dataclass(frozen=True)
-class RetrievalRow:
-    """Hit@k in percent of one system on one set, input and choice of camera pairs."""
+def rank_columns(
+    representations: Sequence[Representation],
+    retrieval_set: RetrievalSet,
+    source: str,
+    *,
+    n_valid: int,
+    distance: Any = None,
+    pool: int = RERANKED,
+) -> dict[str, Column]:
+    """The set's columns for one representation a camera; every camera pair is searched once."""
+    choices = {choice: retrieval_set.views.camera_pairs()[choice] for choice in retrieval_set.columns}
+    pairs = sorted({pair for chosen in choices.values() for pair in chosen})
+    found = hit_ranks(representations, pairs, matcher=retrieval_set.matcher, distance=distance, pool=pool)
+    columns = {}
+    for choice, label in retrieval_set.columns.items():
+        rows = torch.tensor([pairs.index(pair) for pair in choices[choice]])
+        part = HitRanks(found.ranks[rows], found.ranks_without_self[rows], found.depth)
+        columns[column_key(label, source)] = _column(part, retrieval_set, n_valid)
+    return columns
 
-    dataset: str
-    cameras: str
-    source: str
-    system: str
-    n_poses: int
-    hits: dict[int, float]
+
+def make_row(
+    name: str, columns: dict[str, Column], sets: Sequence[RetrievalSet], *, seed: int, seconds: float
+) -> RowResult:
+    """A row with this machine, its versions and the command that runs; what was trained is the caller's to add."""
+    return RowResult(
+        system=name,
+        columns=columns,
+        takes={label: s.take_names for s in sets for label in s.columns.values()},
+        noise_seed=seed,
+        seconds=round(seconds, 2),
+        machine=this_machine(),
+        versions=package_versions(),
+        command=shlex.join(["poseflow", *sys.argv[1:]]),
+    )
+
+
+def carve_out_hit1(
+    system: RetrievalSystem, sets: Sequence[RetrievalSet], *, seed: int = NOISE_SEED, sources: Sequence[str] = ("D1",)
+) -> float:
+    """Mean Hit@1 in percent over the columns of `carve_out_sets`, on D1: what choices are made by."""
+    columns = [
+        column
+        for carve_out in sets
+        for given in carve_out.inputs(seed=seed, sources=sources)
+        for column in evaluate_input(system, carve_out, given).values()
+    ]
+    return sum(column.hits[1] for column in columns) / len(columns)
+
+
+def _without_invalid(representation: Representation, valid: Tensor) -> Representation:
+    """NaN vectors where the keypoints could not be normalised, whatever the system makes of them."""
+    return replace(representation, vectors=representation.vectors.masked_fill(~valid[:, None], torch.nan))
+
+
+def _column(found: HitRanks, retrieval_set: RetrievalSet, n_valid: int) -> Column:
+    n_pairs, n_poses = found.ranks.shape
+    take, n_takes = retrieval_set.views.take, len(retrieval_set.take_names)
+    return Column(
+        n_poses=n_poses,
+        n_pairs=n_pairs,
+        n_valid=n_valid,
+        hits={k: _percent(found.ranks, k) for k in KS},
+        hits_without_self={k: _percent(found.ranks_without_self, k) for k in KS},
+        take_queries=tuple((torch.bincount(take, minlength=n_takes) * n_pairs).tolist()),
+        take_hits={k: tuple(_per_take((found.ranks < k).sum(0), take, n_takes).tolist()) for k in KS},
+    )
+
+
+def _percent(ranks: Int64[Tensor, "P N"], k: int) -> float:
+    return round(100 * float((ranks < k).double().mean()), 3)
+
+
+def _per_take(counts: Int64[Tensor, " N"], take: Int64[Tensor, " N"], n_takes: int) -> Int64[Tensor, " T"]:
+    return torch.zeros(n_takes, dtype=counts.dtype).index_add_(0, take, counts)
 
 
 @dataclass(frozen=True)
 class RetrievalReport:
-    """Everything that is needed to make the figures again."""
+    """Rows measured now, for the command line and for a model's card."""
 
-    rows: tuple[RetrievalRow, ...]
-    seed: int
-    rate_hz: float
-    rigs: dict[str, dict[str, Any]]
-    model: str
-    model_sha256: str
-    versions: dict[str, str]
+    rows: tuple[RowResult, ...]
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """The figures, and what made them."""
+        first = self.rows[0]
+        return {
+            "rows": [record for row in self.rows for record in summary(row)],
+            "noise_seed": first.noise_seed,
+            "weights_sha256": next((row.weights_sha256 for row in self.rows if row.weights_sha256), None),
+            "machine": vars(first.machine),
+            "versions": dict(first.versions),
+            "command": first.command,
+        }
 
     def to_markdown(self) -> str:
-        """The rows as a table, and under it what made them."""
-        heads = " | ".join(f"Hit@{k}" for k in KS)
-        lines = [f"| data | cameras | 2D | system | n | {heads} |", "|---" * (5 + len(KS)) + "|"]
-        for row in self.rows:
-            hits = " | ".join(f"{row.hits[k]:.1f}" for k in KS)
-            lines.append(f"| {row.dataset} | {row.cameras} | {row.source} | {row.system} | {row.n_poses} | {hits} |")
-        lines.append(f"\nHit@k in %; {self.rate_hz:g} Hz; model {self.model}; noise seed {self.seed}.")
-        return "\n".join(lines)
+        from poseflow_benchmarks.tables import markdown_table
+
+        return markdown_table(self.rows)
 
 
-def run_retrieval(mocap: Path, *, embedder: Embedder, seed: int = 0) -> RetrievalReport:
-    """The report on the open sets of the folder `mocap` (cmu.npz, cmu_more.npz, hdm05.npz)."""
-    sets = open_sets(mocap)
-    return RetrievalReport(
-        rows=tuple(row for retrieval_set in sets for row in evaluate(embedder, retrieval_set, seed=seed)),
-        seed=seed,
-        rate_hz=RATE_HZ,
-        rigs={retrieval_set.name: asdict(retrieval_set.rig) for retrieval_set in sets},
-        model=embedder.model_id,
-        model_sha256=embedder.sha256,
-        versions=package_versions(),
+def run_retrieval(mocap: Path, *, embedder: Embedder, seed: int = NOISE_SEED) -> RetrievalReport:
+    """One model on the open sets of the folder `mocap`, beside 2D keypoints and the bounds."""
+    return report_on(open_sets(mocap), embedder=embedder, seed=seed)
+
+
+def report_on(sets: Sequence[RetrievalSet], *, embedder: Embedder, seed: int = NOISE_SEED) -> RetrievalReport:
+    """One model on any sets, beside 2D keypoints, the 3D encoder on true 3D and the bounds."""
+    from poseflow_benchmarks.bounds import bound_rows, pose_row
+
+    model = replace(evaluate_system(EmbedderSystem(embedder), sets, seed=seed), weights_sha256=embedder.sha256)
+    encoded = pose_row(
+        f"{embedder.name}: 3D encoder on true 3D",
+        lambda poses: torch.from_numpy(embedder.embed_3d(poses.numpy())),
+        sets,
     )
-
-
-def make_set(name: str, sequences: Sequence[MocapSequence], rig: Rig) -> RetrievalSet:
-    """The takes at 5 Hz without near-duplicates."""
-    takes = [torch.from_numpy(resample(sequence, RATE_HZ).poses) for sequence in sequences]
-    poses = normalize_3d(torch.cat(takes))
-    numbers = torch.repeat_interleave(torch.tensor([len(take) for take in takes]))
-    return RetrievalSet(name, poses[deduplicate(poses, numbers)], rig)
-
-
-def open_sets(mocap: Path) -> list[RetrievalSet]:
-    """The open benchmark from a folder with cmu.npz, cmu_more.npz and hdm05.npz."""
-    cmu = [take for name in ("cmu.npz", "cmu_more.npz") for take in read_npz(mocap / name)]
-    return [
-        make_set("CMU test", select(cmu, "test"), TRAINING_RIG),
-        make_set("HDM05", read_npz(mocap / "hdm05.npz"), UNSEEN_RIG),
-    ]
-
-
-def evaluate(embedder: Embedder, retrieval_set: RetrievalSet, *, seed: int = 0) -> list[RetrievalRow]:
-    """All rows of one set: 2D keypoints and the model, on GT and D0; and the bound of true canonical 3D."""
-    clean = torch.stack([normalize_2d(view)[0] for view in view_poses(retrieval_set.poses, retrieval_set.rig)])
-    generator = torch.Generator().manual_seed(seed)
-    noisy = torch.stack([normalize_2d(add_gaussian_noise(view, generator=generator))[0] for view in clean])
-    canonical = to_canonical(retrieval_set.poses).flatten(1)
-    bound = canonical.expand(len(retrieval_set.rig), -1, -1)
-    systems = [("none", "true canonical 3D (bound)", bound)]
-    for source, views in (("GT", clean), ("D0", noisy)):
-        systems.append((source, "2D keypoints", views.flatten(2)))
-        systems.append((source, embedder.name, _embed(embedder, views)))
-    return _rows(retrieval_set, systems)
-
-
-def _rows(retrieval_set: RetrievalSet, systems: list[tuple[str, str, Tensor]]) -> list[RetrievalRow]:
-    matcher = PoseMatcher(retrieval_set.poses)
-    rows = []
-    for cameras, pairs in camera_pairs(len(retrieval_set.rig), retrieval_set.rig.chest).items():
-        if cameras == "chest":
-            continue
-        for source, system, vectors in systems:
-            hits = hit_rates(vectors, retrieval_set.poses, pairs, ks=KS, matcher=matcher)
-            percent = {k: round(100 * hit, 2) for k, hit in hits.items()}
-            rows.append(RetrievalRow(retrieval_set.name, cameras, source, system, len(retrieval_set.poses), percent))
-    return rows
-
-
-def _embed(embedder: Embedder, views: Float[Tensor, "C N 13 2"]) -> Float[Tensor, "C N D"]:
-    return torch.stack([torch.from_numpy(embedder.embed(view.numpy(), skeleton="coco13")) for view in views])
+    return RetrievalReport(
+        (evaluate_system(KeypointSystem(), sets, seed=seed), model, replace(encoded, weights_sha256=embedder.sha256))
+        + tuple(bound_rows(sets))
+    )

@@ -1,38 +1,144 @@
 from __future__ import annotations
 
+import numpy as np
+import pytest
 import torch
-from poses import random_poses
+from poses import random_poses, random_rotations
+from slow_retrieval import slow_hit_rate
 
+from vvipe.body_frame import body_aligned
 from vvipe.cameras import UNSEEN_RIG
+from vvipe.datasets.mocap import read_npz
 from vvipe.geometry import normalize_3d, np_mpjpe
-from vvipe.retrieval import hit_rates, view_poses
+from vvipe.pose_matches import PoseMatcher
+from vvipe.retrieval import Representation, hit_ranks, hit_rates, nearest, retrieve, view_poses
+
+PAIRS = [(0, 1), (1, 0)]
+
+
+def random_vectors(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def test_perfect_embedding_always_hits():
     poses = normalize_3d(random_poses(30))
-    vectors = torch.randn(30, 8).expand(3, -1, -1)
+    vectors = random_vectors(30, 8).expand(3, -1, -1)
     assert hit_rates(vectors, poses, [(0, 1), (2, 0)], ks=(1, 5)) == {1: 1.0, 5: 1.0}
 
 
-def test_hit_rates_are_those_of_a_slow_loop():
-    poses = normalize_3d(random_poses(40, spread=0.03))
-    vectors = torch.randn(2, 40, 3)
-    expected = {}
-    for k in (1, 3):
-        hits = []
-        for a, b in ((0, 1), (1, 0)):
-            for i in range(40):
-                order = sorted(range(40), key=lambda j: float((vectors[a, i] - vectors[b, j]).norm()))[:k]
-                hits.append(any(float(np_mpjpe(poses[j : j + 1], poses[i : i + 1])) <= 0.1 for j in order))
-        expected[k] = sum(hits) / len(hits)
-    assert 0 < expected[1] < 1
-    ours = hit_rates(vectors, poses, [(0, 1), (1, 0)], ks=(1, 3))
-    torch.testing.assert_close(list(ours.values()), list(expected.values()))
+@pytest.mark.parametrize("leaves_self_out", [False, True])
+def test_hit_rates_are_those_of_a_slow_loop(leaves_self_out):
+    poses, vectors = random_poses(40, spread=0.03), random_vectors(2, 40, 3)
+    cameras = [Representation(camera) for camera in vectors]
+    found = hit_ranks(cameras, PAIRS, matcher=PoseMatcher(poses), depth=20)
+    ranks = found.ranks_without_self if leaves_self_out else found.ranks
+    for k in (1, 3, 5, 10, 20):
+        expected = slow_hit_rate(vectors.numpy(), poses.numpy(), PAIRS, k=k, leaves_self_out=leaves_self_out)
+        assert float((ranks < k).double().mean()) == pytest.approx(expected)
+    assert 0 < float((ranks < 1).double().mean()) < 1
+
+
+def test_leaving_self_out_changes_nothing_else():
+    poses, vectors = random_poses(30, spread=0.03), random_vectors(2, 30, 3)
+    cameras, matcher = [Representation(camera) for camera in vectors], PoseMatcher(poses)
+    both = hit_ranks(cameras, PAIRS, matcher=matcher)
+    one = hit_ranks(cameras, PAIRS, matcher=matcher, leave_one_out=False)
+    assert torch.equal(both.ranks, one.ranks)
+    assert torch.equal(one.ranks, one.ranks_without_self)
+    assert (both.ranks_without_self >= 0).all()
 
 
 def test_more_ks_than_poses_is_no_error():
     poses = normalize_3d(random_poses(3))
-    assert hit_rates(torch.randn(2, 3, 4), poses, [(0, 1)], ks=(20,)) == {20: 1.0}
+    assert hit_rates(random_vectors(2, 3, 4), poses, [(0, 1)], ks=(20,)) == {20: 1.0}
+
+
+def test_one_pose_finds_itself_and_nothing_without_itself():
+    found = hit_ranks([Representation(random_vectors(1, 4))] * 2, PAIRS, matcher=PoseMatcher(random_poses(1)))
+    assert found.ranks.tolist() == [[0], [0]]
+    assert found.ranks_without_self.tolist() == [[20], [20]]
+
+
+def test_no_poses_are_no_error():
+    cameras = [Representation(torch.zeros(0, 4))] * 2
+    assert hit_ranks(cameras, PAIRS, matcher=PoseMatcher(random_poses(0))).ranks.shape == (2, 0)
+
+
+def test_nearest_sorts_by_distance_far_from_the_origin_too():
+    query, index = random_vectors(20, 8) + 100, random_vectors(50, 8, seed=1) + 100
+    expected = torch.cdist(query.double(), index.double()).argsort(1)[:, :7]
+    assert torch.equal(nearest(query, index, count=7), expected)
+
+
+def test_rows_without_a_vector_find_nothing_and_are_never_found():
+    vectors = random_vectors(6, 4)
+    vectors[2] = torch.nan
+    found = nearest(vectors, vectors, count=6)
+    assert (found[2] == -1).all()
+    assert not (found[[0, 1, 3, 4, 5]] == 2).any()
+    assert (found[0] == -1).sum() == 1
+
+
+def test_an_invalid_query_is_a_miss():
+    poses, vectors = random_poses(5), random_vectors(5, 4).expand(2, -1, -1).clone()
+    vectors[0, 3] = torch.nan
+    found = hit_ranks([Representation(camera) for camera in vectors], [(0, 1)], matcher=PoseMatcher(poses))
+    assert found.ranks[0].tolist() == [0, 0, 0, 20, 0]
+
+
+def procrustes(query: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
+    b, m = candidates.shape[:2]
+    return np_mpjpe(candidates.flatten(0, 1), query[:, None].expand(b, m, 17, 3).flatten(0, 1)).reshape(b, m)
+
+
+def lifted(poses: torch.Tensor, seed: int, *, noise: float = 0.04) -> Representation:
+    """What a lifter might give: noisy poses in any orientation, found in the body's frame, sorted by Procrustes."""
+    noisy = poses + noise * random_vectors(*poses.shape, seed=seed)
+    turned = noisy @ random_rotations(len(poses), seed=seed).transpose(1, 2)
+    return Representation(body_aligned(turned).flatten(1), turned)
+
+
+def test_reranking_all_is_the_exhaustive_search_by_the_finer_distance():
+    poses = normalize_3d(random_poses(40))
+    query, index = lifted(poses, 1), lifted(poses, 2)
+    expected = torch.stack([np_mpjpe(index.details, pose.expand(40, -1, -1)) for pose in query.details]).argsort(1)
+    found = retrieve(query, index, count=5, distance=procrustes, pool=40)
+    assert torch.equal(found, expected[:, :5])
+
+
+def test_reranking_two_hundred_agrees_with_the_exhaustive_search():
+    poses = normalize_3d(random_poses(1000))
+    query, index = lifted(poses[:200], 1), lifted(poses, 2)
+    near = retrieve(query, index, count=1, distance=procrustes)
+    exhaustive = retrieve(query, index, count=1, distance=procrustes, pool=1000)
+    assert (near == exhaustive).float().mean() >= 0.995
+    assert (near != nearest(query.vectors, index.vectors, count=1)).any()
+
+
+@pytest.mark.real_data
+def test_reranking_two_hundred_of_a_thousand_real_poses_agrees_with_the_exhaustive_search(real_file):
+    frames = np.concatenate([take.poses for take in read_npz(real_file("data/mocap/hdm05.npz"))])
+    poses = normalize_3d(torch.from_numpy(frames[:: len(frames) // 1000][:1000]))
+    query, index = lifted(poses[::5], 1, noise=0.08), lifted(poses, 2, noise=0.08)
+    near = retrieve(query, index, count=1, distance=procrustes)
+    exhaustive = retrieve(query, index, count=1, distance=procrustes, pool=1000)
+    assert (near == exhaustive).float().mean() >= 0.995
+
+
+def test_details_without_a_finer_distance_are_compared_by_l2():
+    poses = normalize_3d(random_poses(30))
+    query, index = lifted(poses, 1), lifted(poses, 2)
+    assert torch.equal(retrieve(query, index, count=4), nearest(query.vectors, index.vectors, count=4))
+
+
+@pytest.mark.parametrize(
+    ("vectors", "details"),
+    [(torch.zeros(3), None), (torch.zeros(3, 2), torch.zeros(2, 2))],
+    ids=["flat", "rows differ"],
+)
+def test_representations_of_the_wrong_shape_are_refused(vectors, details):
+    with pytest.raises(ValueError, match="expected"):
+        Representation(vectors, details)
 
 
 def test_views_differ_but_show_the_same_people():

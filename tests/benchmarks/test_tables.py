@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from poseflow_benchmarks.published import PUBLISHED, published_hits
+from poseflow_benchmarks.tables import markdown_table
+from result_rows import make_row
+
+
+def cells(table: str, system: str) -> list[str]:
+    line = next(line for line in table.splitlines() if line.startswith(f"| {system} "))
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_the_papers_figure_stands_beside_ours():
+    table = markdown_table(
+        [make_row("V-VIPE + aug", {"HDM05 all/D1": [5], "HDM05 all/D0": [4]}, [10], paper="V-VIPE+A")]
+    )
+    detected = table[table.index("Input D1") :]
+    assert cells(detected, "V-VIPE + aug") == ["V-VIPE + aug", "50.0 / 50.0 / 50.0 / 50.0", "26.9 / 59 / 68.2"]
+    plain = table[table.index("Input D0") : table.index("**The query")]
+    assert "26.9" not in plain
+
+
+def test_the_papers_mistakes_are_told():
+    rows = [make_row(name, [5], [10], paper=name) for name in ("3D lifting", "Pr-VIPE", "2D keypoints")]
+    table = markdown_table(rows)
+    assert "Epipolar Pose" in table
+    assert "misprint" in table
+    assert "PersonLab" in table
+
+
+def test_seeds_become_mean_and_spread():
+    rows = [make_row("a", [hits], [10], train_seed=i) for i, hits in enumerate((4, 5, 6))]
+    assert cells(markdown_table(rows), "a (3 seeds)")[1].startswith("50.0 ± 10.0 / 50.0")
+
+
+def test_what_beats_is_bold_and_what_does_not_is_not():
+    ours = make_row("ours", [6, 6, 6], [10] * 3, is_ours=True)
+    rows = [ours, make_row("worse", [4, 4, 4], [10] * 3), make_row("alike", [9, 2, 7], [10] * 3)]
+    table = markdown_table(rows)
+    differences = table[table.index("minus each other") :]
+    assert cells(differences, "worse")[1] == "**+20.0 [+20.0, +20.0]**"
+    assert not cells(differences, "alike")[1].startswith("**")
+    assert "| ours " not in differences
+
+
+def test_without_a_row_of_ours_nothing_is_compared():
+    assert "minus each other" not in markdown_table([make_row("a", [5], [10])])
+
+
+def test_rows_still_learning_are_marked():
+    table = markdown_table([make_row("a", [5], [10], config={"is_undertrained": True})])
+    assert "a †" in table
+    assert "last quarter" in table
+
+
+def test_ablations_come_after_the_main_table():
+    rows = [make_row("main row", [5], [10]), make_row("no triplet", [4], [10], config={"group": "ablation"})]
+    table = markdown_table(rows)
+    assert table.index("main row") < table.index("## Ablations") < table.index("no triplet")
+
+
+def test_conditions_and_notes_are_under_the_table():
+    table = markdown_table([make_row("a", [5, 0], [10, 0], note="weights were lost")])
+    assert "* a: weights were lost." in table
+    assert "HDM05 unseen: 10 poses, 1 camera pairs, 1 recordings" in table
+    assert "a processor, 2 cores" in table
+
+
+def test_published_rows_of_epipolar_pose_are_those_of_lifting():
+    assert published_hits("3D lifting", "D1", "HDM05 all") == (24.6, 53.2, 61.3)
+    assert "digit for digit" in PUBLISHED["3D lifting"]["D1"].note
+    assert published_hits("nobody", "D1", "HDM05 all") is None
+    assert published_hits(None, "GT", "HDM05 all") is None
