@@ -51,3 +51,9 @@ def test_missing_joints_enter_as_zeros_with_score_zero():
     assert inputs[0, 4].tolist() == [0, 0, 0]
     torch.testing.assert_close(inputs[0, 5], torch.tensor([1, 1, 0.7]))
     assert encoder_input(keypoints, torch.ones(1, 13), use_scores=False).shape == (1, 13, 2)
+
+
+def test_decoder_may_be_narrower_than_the_encoder():
+    vae = PoseVAE(Architecture(width=32, decoder_width=8)).eval()
+    assert vae.encoder.stem[0].out_features == 32 and vae.decoder.stem[0].out_features == 8
+    assert vae.decode(vae.encode(torch.randn(2, 17, 3))[0]).shape == (2, 17, 3)
