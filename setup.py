@@ -23,6 +23,7 @@ setup(
         "poseflow",
         "poseflow.detect",
         "poseflow.formats",
+        "poseflow.report",
         "poseflow_cli",
         "poseflow_benchmarks",
     ],

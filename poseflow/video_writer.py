@@ -36,16 +36,19 @@ class VideoWriter:
     Pictures of an odd width or height get their last column or row twice, which H.264 needs.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, crf: int = 21, preset: str = "veryfast") -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, crf: int = 21, preset: str = "veryfast", keyframe_every: int = 60
+    ) -> None:
         """Sets up a writer.
 
         Args:
             path: Ends in .mp4, .m4v or .mov; replaced if it is there.
             crf: Quality of x264: 0 is lossless, 51 worst.
             preset: Speed of x264.
+            keyframe_every: Most pictures from one key frame to the next.
         """
         self._path = check_video_path(path)
-        self._options = {"crf": str(crf), "preset": preset, "bf": "0", "g": "60"}
+        self._options = {"crf": str(crf), "preset": preset, "bf": "0", "g": str(keyframe_every)}
         self._closing = ExitStack()
         self._temporary: Path | None = None
         self._container: Any = None

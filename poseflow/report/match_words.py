@@ -1,0 +1,98 @@
+"""The words of a match's page: heading, figures, feedback; everything from outside is escaped here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from poseflow.report.tables import facts_html, table_html
+
+SCORES = {
+    "pose": "how alike the poses are at matched moments",
+    "timing": "how even the tempo is",
+    "coverage": "how much of the clip was seen and compared",
+}
+NO_FEEDBACK = "Nothing stands out: no correction is large and sure enough to be given."
+_TABLES = {"joints": "Joints", "segments": "Parts of the movement", "occurrences": "Where the movement occurs"}
+
+
+def summary_html(result: Mapping[str, Any]) -> str:
+    """The score, its parts, and what else the match says of the two clips."""
+    parts = "".join(
+        _meter(name, value, SCORES.get(name, "")) for name, value in (result.get("subscores") or {}).items()
+    )
+    return (
+        f'<div class="score"><p class="big">{_points(result.get("score"))}<small> / 100</small></p>'
+        f"<p>how alike the two movements are</p></div>"
+        f'<div class="meters">{parts}</div>{facts_html(_facts(result))}{_warnings(result)}'
+    )
+
+
+def feedback_html(feedback: Sequence[Mapping[str, Any]]) -> str:
+    """One button a line, worst first as the match gives them; or a sentence that there is none."""
+    if not feedback:
+        return f"<p>{escape(NO_FEEDBACK)}</p>"
+    lines = "".join(
+        f'<li><button type="button" class="line" data-line="{number}">{escape(str(line.get("text") or ""))}'
+        "</button></li>"
+        for number, line in enumerate(feedback)
+    )
+    return f'<ol class="feedback">{lines}</ol>'
+
+
+def tables_html(result: Mapping[str, Any]) -> str:
+    """Every table that the match has."""
+    return "".join(
+        table_html(records, caption=caption) for key, caption in _TABLES.items() if (records := _records(result, key))
+    )
+
+
+def _records(result: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    return [record for record in result.get(key) or [] if isinstance(record, Mapping)]
+
+
+def _facts(result: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    facts: list[tuple[str, str, str]] = []
+    if (tempo := result.get("tempo")) is not None:
+        facts.append(("Speed", f"{tempo:.2f} ×", "of the query, against the reference"))
+    if (offset := result.get("offset_s")) is not None:
+        facts.append(("Offset", f"{offset:+.2f} s", "query's time − reference's time"))
+    if (probability := result.get("match_probability")) is not None:
+        facts.append(("Same pose", f"{probability:.0%}", "mean probability that matched moments show one pose"))
+    if "is_mirrored" in result:
+        facts.append(("Mirrored", *_mirror_words(result["is_mirrored"], result.get("mirror_margin"))))
+    coverage = result.get("coverage") or {}
+    for side, name in (("ref", "Reference seen"), ("query", "Query seen")):
+        if coverage.get(side) is not None:
+            facts.append((name, f"{coverage[side]:.0%}", f"of person {result.get(f'{side}_person', '?')} compared"))
+    return facts
+
+
+def _mirror_words(is_mirrored: bool | None, margin: float | None) -> tuple[str, str]:
+    if is_mirrored is None:
+        known = "" if margin is None else f" (margin {margin:.3f})"
+        return "cannot be told", f"the movement is alike in a mirror{known}"
+    if is_mirrored:
+        return "yes", "the query's picture and pose are shown as in a mirror"
+    return "no", "left is compared with left"
+
+
+def _warnings(result: Mapping[str, Any]) -> str:
+    warnings = [str(text) for text in result.get("warnings") or []]
+    return "".join(f'<p class="warning">{escape(text)}</p>' for text in warnings)
+
+
+def _meter(name: str, value: float | None, meaning: str) -> str:
+    share = 0 if value is None else max(0, min(100, value))
+    words = f"{name}: {_points(value)}"
+    return (
+        f'<div class="meter"><span>{escape(name)}</span><svg viewBox="0 0 100 8" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(words)} of 100"><rect class="rail" width="100" height="8"/>'
+        f'<rect class="fill" width="{share:.1f}" height="8"/></svg><b>{_points(value)}</b>'
+        f"<small>{escape(meaning)}</small></div>"
+    )
+
+
+def _points(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0f}"
