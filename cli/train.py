@@ -16,8 +16,15 @@ import click
     multiple=True,
     required=True,
     type=click.Path(exists=True, path_type=Path),
-    help="Motion capture: .npz, .bvh or .amc, or a folder of them; may be repeated.",
+    help="Motion capture: .npz (AMASS too), .bvh or .amc, or a folder of them; may be repeated.",
 )
+@click.option(
+    "--body-model",
+    type=click.Path(path_type=Path),
+    metavar="FILE|FOLDER",
+    help="SMPL+H or SMPL model (.npz, .pkl), or a folder with one for each gender; AMASS needs it.",
+)
+@click.option("--data-licence", metavar="TEXT", help="For the model's card: terms of data whose source it cannot tell.")
 @click.option(
     "--work-dir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -31,6 +38,8 @@ import click
 def command(
     recipe: str,
     data: tuple[Path, ...],
+    body_model: Path | None,
+    data_licence: str | None,
     work_dir: Path | None,
     seed: int,
     device: str,
@@ -49,6 +58,8 @@ def command(
         work_dir=work_dir or Path("work_dirs") / Path(recipe).stem,
         seed=seed,
         device=device,
+        body_model=body_model,
+        data_licence=data_licence,
         stage1_iterations=stage1_iterations,
         stage2_iterations=stage2_iterations,
     )

@@ -69,8 +69,12 @@ def read_npz(path: Path) -> list[MocapSequence]:
     ]
 
 
-def read_mocap(path: Path) -> list[MocapSequence]:
+def read_mocap(path: Path, *, body_model: Path | None = None) -> list[MocapSequence]:
     """The takes of a .npz, .bvh or .amc file (with its .asf beside it), or of a folder of such files.
+
+    Args:
+        path: A .npz is one of `read_npz`, or a take of AMASS.
+        body_model: SMPL+H or SMPL model file, or a folder with one for each gender; takes of AMASS need it.
 
     Raises:
         FileFormatError: The file is missing, of another kind, or damaged.
@@ -82,15 +86,30 @@ def read_mocap(path: Path) -> list[MocapSequence]:
     if not path.exists():
         raise FileFormatError(f"{path}: no such file or folder")
     if path.is_dir():
-        return read_folder(path)
+        return read_folder(path, body_model=body_model)
     readers = {
-        ".npz": read_npz,
+        ".npz": lambda file: _read_any_npz(file, body_model),
         ".bvh": lambda file: [read_bvh(file)],
         ".amc": lambda file: [read_acclaim(file)],
     }
     if path.suffix.lower() not in readers:
         raise FileFormatError(f"{path}: motion capture is read from {', '.join(readers)} files, not {path.suffix!r}")
     return readers[path.suffix.lower()](path)
+
+
+def _read_any_npz(path: Path, body_model: Path | None) -> list[MocapSequence]:
+    from vvipe.datasets.amass import is_amass, read_amass
+
+    return [read_amass(path, body_model=body_model)] if is_amass(array_names(path)) else read_npz(path)
+
+
+def array_names(path: Path) -> frozenset[str]:
+    """Names of the arrays in an .npz; none where it is no such file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return frozenset(name.removesuffix(".npy") for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return frozenset()
 
 
 def resample(sequence: MocapSequence, fps: float) -> MocapSequence:

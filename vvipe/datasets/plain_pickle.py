@@ -19,7 +19,13 @@ from vvipe.errors import FileFormatError
 
 
 class Shell:
-    """The state of an object whose class was not loaded: `state` as the pickle has it, usually a dict."""
+    """The state of an object whose class was not loaded: `state` as the pickle has it, usually a dict.
+
+    Attributes:
+        kind: Name of the class: ``csc_matrix``, ``csr_matrix`` or ``Ch``.
+    """
+
+    kind = ""
 
     def __init__(self, *arguments: Any) -> None:
         self.state: Any = {}
@@ -54,9 +60,11 @@ for _core in ("numpy.core", "numpy._core"):
     _PLAIN[f"{_core}.multiarray", "_reconstruct"] = multiarray._reconstruct  # type: ignore[attr-defined]
     _PLAIN[f"{_core}.multiarray", "scalar"] = multiarray.scalar  # type: ignore[attr-defined]
     _PLAIN[f"{_core}.numeric", "_frombuffer"] = numeric._frombuffer  # type: ignore[attr-defined]
+_KINDS = {kind: type(kind, (Shell,), {"kind": kind}) for kind in ("csc_matrix", "csr_matrix", "Ch")}
 _SHELLS = {
-    *((f"scipy.sparse.{module}", f"{kind}_matrix") for kind in ("csc", "csr") for module in (kind, f"_{kind}")),
-    ("chumpy.ch", "Ch"),
+    **{(f"scipy.sparse.{module}", "csc_matrix"): _KINDS["csc_matrix"] for module in ("csc", "_csc")},
+    **{(f"scipy.sparse.{module}", "csr_matrix"): _KINDS["csr_matrix"] for module in ("csr", "_csr")},
+    ("chumpy.ch", "Ch"): _KINDS["Ch"],
 }
 
 
@@ -65,7 +73,7 @@ class _PlainUnpickler(pickle.Unpickler):
         if (module, name) in _PLAIN:
             return _PLAIN[module, name]
         if (module, name) in _SHELLS:
-            return Shell
+            return _SHELLS[module, name]
         raise pickle.UnpicklingError(f"it holds {module}.{name}, which is no plain value")
 
 

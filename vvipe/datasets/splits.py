@@ -7,6 +7,7 @@ from typing import Literal
 
 from vvipe.datasets.mocap import MocapSequence
 from vvipe.datasets.people import person_id
+from vvipe.datasets.rebuild import CMU, HDM05
 
 Split = Literal["train", "carve-out", "test"]
 
@@ -64,7 +65,5 @@ def official_only(sequences: Iterable[MocapSequence]) -> list[MocapSequence]:
     Left out are takes that came through other programs (kinds bvh, fbx24, daz, mannequin30 and clip of
     cmu_more.npz; subjects 05 and 06 and the 8-action set of cmu.npz) and takes whose CMU number is unknown.
     """
-    from vvipe.datasets.rebuild import CMU, HDM05
-
     names = {take.name for source in (CMU, HDM05) for take in source.takes}
     return [sequence for sequence in sequences if sequence.name in names]
