@@ -55,14 +55,13 @@ NEIGHBOUR_OFFSET = (0.2, 0.8)
 """How far to the side that person stands, 0.5 = the torso: our assumption."""
 MISSING_RATE = 0.05
 """Share of joints that are not reported at all, MotionBERT's mask ratio (ICCV 2023); here in proportion to failures."""
-SCORE_SD = 0.1
-"""Spread of confidences about MotionBERT's curve a / (d + a), whose `a` is put where KS = 0.5: our assumption."""
+SCORE_SD = 0.2
+"""Spread of confidences about MotionBERT's curve a / (d + a), whose `a` is put where KS = 0.5: our assumption, wide
+because real confidences tell less of the error than such a curve does."""
 DECEPTION = 0.8
 """Confidence of an inverted or swapped joint, relative to a right one as near to a joint: our assumption."""
 AREA_OF_BOX = 0.53
-"""Area of a person relative to the box; the factor with which CrowdPose and AI Challenger are evaluated."""
-BOX_MARGIN = 0.15
-"""A person's box reaches this far beyond the keypoints, 0.5 = the torso: our assumption."""
+"""Area of a person relative to the box of the keypoints; the factor by which CrowdPose is evaluated."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ def person_scale(keypoints: Float[Tensor, "N 13 2"]) -> Float[Tensor, " N"]:
     seen = torch.isfinite(keypoints).all(-1, keepdim=True)
     low = torch.where(seen, keypoints, torch.inf).amin(1)
     high = torch.where(seen, keypoints, -torch.inf).amax(1)
-    return ((high - low + 2 * BOX_MARGIN).clamp_min(0).prod(-1) * AREA_OF_BOX).sqrt()
+    return ((high - low).clamp_min(0).prod(-1) * AREA_OF_BOX).sqrt()
 
 
 def radius_at(similarity: float, keypoints: Float[Tensor, "N 13 2"]) -> Float[Tensor, "N 13"]:
