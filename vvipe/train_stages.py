@@ -78,7 +78,8 @@ class MappingTrainer(BaseModel):
             "loss_triplet": stage.triplet_weight * triplets,
         }
         if stage.cross_view_weight:
-            contrast = losses.cross_view_loss(by_view[0], by_view[1], distances, temperature=self.log_temperature.exp())
+            same = losses.same_poses(world, poses, kappa=losses.KAPPA)
+            contrast = losses.cross_view_loss(by_view[0], by_view[1], same, temperature=self.log_temperature.exp())
             terms["loss_cross_view"] = stage.cross_view_weight * contrast
         if prediction.log_error is not None:
             error = np_mpjpe(decoded.detach(), target)

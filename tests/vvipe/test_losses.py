@@ -7,7 +7,7 @@ import torch
 from poses import random_poses
 
 from vvipe import losses
-from vvipe.geometry import mpjpe, to_canonical
+from vvipe.geometry import mpjpe, np_mpjpe, to_canonical
 
 
 @pytest.fixture
@@ -72,24 +72,23 @@ def test_triplet_loss_without_triplets_is_zero(poses):
 def test_cross_view_loss_is_that_of_a_slow_loop(poses):
     first, second, temperature = torch.randn(12, 8), torch.randn(12, 8), torch.tensor(2.0)
     distances = losses.pose_distances(poses)
+    same = distances < distances.median()
+    assert 12 < same.sum() < 144
 
     def half(a: torch.Tensor, b: torch.Tensor) -> float:
         total = 0.0
         for i in range(12):
-            logits = {
-                j: -float((a[i] - b[j]).square().sum()) / 2.0 for j in range(12) if j == i or distances[i, j] > 0.1
-            }
+            logits = {j: -float((a[i] - b[j]).square().sum()) / 2.0 for j in range(12) if j == i or not same[i, j]}
             total += -logits[i] + math.log(sum(math.exp(v) for v in logits.values()))
         return total / 12
 
-    ours = losses.cross_view_loss(first, second, distances, temperature=temperature)
+    ours = losses.cross_view_loss(first, second, same, temperature=temperature)
     assert float(ours) == pytest.approx(0.5 * (half(first, second) + half(second, first)), rel=1e-4)
 
 
-def test_poses_within_kappa_are_no_negatives(poses):
-    twins = poses[:1].expand(3, -1, -1)
-    distances = losses.pose_distances(twins)
-    assert losses.cross_view_loss(torch.randn(3, 4), torch.randn(3, 4), distances, temperature=torch.tensor(1.0)) == 0
+def test_same_poses_are_no_negatives():
+    same = torch.ones(3, 3, dtype=torch.bool)
+    assert losses.cross_view_loss(torch.randn(3, 4), torch.randn(3, 4), same, temperature=torch.tensor(1.0)) == 0
 
 
 def test_error_loss_is_least_at_the_mean_error():
@@ -106,3 +105,15 @@ def test_rotation_loss_of_a_known_angle():
     turned = torch.tensor([[[math.cos(angle), -math.sin(angle), 0], [math.sin(angle), math.cos(angle), 0], [0, 0, 1]]])
     expected = 8 * math.sin(angle / 2) ** 2
     assert float(losses.rotation_loss(turned, torch.eye(3)[None])) == pytest.approx(expected, rel=1e-5)
+
+
+def test_same_poses_are_those_within_kappa_by_procrustes():
+    generator = torch.Generator().manual_seed(2)
+    base = random_poses(12, spread=0.05)
+    world = torch.cat([base, base + 0.01 * torch.randn(base.shape, generator=generator)])
+    slow = torch.tensor([[float(np_mpjpe(b[None], a[None])) <= 0.1 for b in world] for a in world])
+    same = losses.same_poses(world, to_canonical(world), kappa=0.1)
+    upper = torch.ones_like(slow).triu()
+    assert (same == same.T).all() and same.diagonal().all()
+    assert (same[upper.bool()] == slow[upper.bool()]).all()
+    assert 24 < same.sum() < 24 * 24

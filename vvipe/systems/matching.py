@@ -8,13 +8,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from vvipe.geometry import np_mpjpe
-from vvipe.losses import pose_distances
-
-_SAME_FRAME_BOUND = 3.0
-"""Pairs whose canonical MPJPE is over this many kappa are not aligned: of 400,000 such CMU pairs none was within kappa
-by NP-MPJPE (nearest 0.1065)."""
-
 
 class MatchProbability(nn.Module):
     """P(match) of a distance: sigmoid(-a d + b) brought into [0.05, 0.95] (Pr-VIPE Eq. 5), a > 0 and b learnt."""
@@ -50,22 +43,6 @@ def all_match_distances(
     n, k, d = a.shape
     distances = _pair_distances(a.reshape(n * k, d), b.reshape(n * k, d))
     return -probability(distances).reshape(n, k, n, k).mean((1, 3)).log()
-
-
-def same_poses(
-    poses: Float[Tensor, "N 17 3"], canonical: Float[Tensor, "N 17 3"], *, kappa: float
-) -> Bool[Tensor, "N N"]:
-    """Which pairs of a batch are within `kappa` by NP-MPJPE.
-
-    Procrustes is solved only for pairs whose canonical poses are near: turning both into the canonical frame is one
-    alignment, the best one can hardly be three times better.
-    """
-    near = pose_distances(canonical) <= _SAME_FRAME_BOUND * kappa
-    rows, columns = near.triu(1).nonzero(as_tuple=True)
-    same = torch.eye(len(poses), dtype=torch.bool, device=poses.device)
-    close = np_mpjpe(poses[columns], poses[rows]) <= kappa
-    same[rows[close], columns[close]] = True
-    return same | same.T
 
 
 def semi_hard_negatives(

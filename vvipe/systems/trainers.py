@@ -72,7 +72,7 @@ class L2VIPETrainer(SystemTrainer):
         r = self.recipe
         anchors, others = output.chunk(N_VIEWS)
         to_positive = (anchors - others).square().sum(-1)
-        same = matching.same_poses(world, poses, kappa=r.kappa)
+        same = losses.same_poses(world, poses, kappa=r.kappa)
         with torch.no_grad():
             distances = torch.cdist(anchors, others).square()
             negative, found = matching.semi_hard_negatives(distances, to_positive, same)
@@ -101,7 +101,7 @@ class VIPETrainer(SystemTrainer):
 
     def losses(self, output: Any, poses: Tensor, world: Tensor, camera: Tensor) -> dict[str, Tensor]:
         anchors, others = (points[:, None] for points in output.chunk(N_VIEWS))
-        same = matching.same_poses(world, poses, kappa=self.recipe.kappa)
+        same = losses.same_poses(world, poses, kappa=self.recipe.kappa)
         return _ratio_losses(self.recipe, self.probability, anchors, others, same, mining=1)
 
 
@@ -116,7 +116,7 @@ class PrVIPETrainer(SystemTrainer):
         r, probability = self.recipe, cast(ProbabilisticEncoder, self.network).probability
         noise = torch.randn(len(output.mean), r.n_samples, r.dimension, device=output.mean.device)
         anchors, others = output.sample(noise).chunk(N_VIEWS)
-        same = matching.same_poses(world, poses, kappa=r.kappa)
+        same = losses.same_poses(world, poses, kappa=r.kappa)
         terms = _ratio_losses(r, probability, anchors, others, same, mining=r.n_mining_samples)
         prior = losses.kl_loss(output.mean, 2 * output.sd.log())
         return terms | {"loss_prior": r.prior_weight * prior}

@@ -3,14 +3,11 @@ from __future__ import annotations
 import math
 
 import torch
-from poses import random_poses
 
-from vvipe.geometry import np_mpjpe, to_canonical
 from vvipe.systems.matching import (
     MatchProbability,
     active_mean,
     all_match_distances,
-    same_poses,
     sampled_probability,
     semi_hard_negatives,
 )
@@ -44,18 +41,6 @@ def test_coinciding_samples_have_a_finite_gradient():
     points = torch.zeros(2, 3, 4, requires_grad=True)
     sampled_probability(MatchProbability(), points, points).sum().backward()
     assert torch.isfinite(points.grad).all()
-
-
-def test_same_poses_are_those_within_kappa_by_procrustes():
-    generator = torch.Generator().manual_seed(2)
-    base = random_poses(12, spread=0.05)
-    world = torch.cat([base, base + 0.01 * torch.randn(base.shape, generator=generator)])
-    slow = torch.tensor([[float(np_mpjpe(b[None], a[None])) <= 0.1 for b in world] for a in world])
-    same = same_poses(world, to_canonical(world), kappa=0.1)
-    upper = torch.ones_like(slow).triu()
-    assert (same == same.T).all() and same.diagonal().all()
-    assert (same[upper.bool()] == slow[upper.bool()]).all()
-    assert 24 < same.sum() < 24 * 24
 
 
 def test_semi_hard_negative_is_the_nearest_beyond_the_positive():
