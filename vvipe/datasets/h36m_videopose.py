@@ -32,6 +32,11 @@ class Archives:
     def name_2d(self) -> str:
         return self.keypoints.stem.removeprefix("data_2d_h36m_")
 
+    @property
+    def is_detected(self) -> bool:
+        """Whether a detector made the 2D, which is projected otherwise."""
+        return self.name_2d != "gt"
+
 
 def find_archives(root: Path) -> Archives | None:
     """The archives of a folder, or those that go with a 2D file; None where there is neither.
@@ -84,16 +89,17 @@ def videopose_takes(archives: Archives, choice: FrameChoice) -> Iterator[ViewedT
                     f"{NAME_3D} has {len(positions)}"
                 )
             seen = np.stack([view[rows][:, order] for view in views]).astype(float)
-            yield ViewedTake(subject, name, positions[rows][:, JOINTS].astype(float), seen)
+            scores = seen[..., 2] if archives.is_detected else None
+            yield ViewedTake(subject, name, positions[rows][:, JOINTS].astype(float), seen[..., :2], scores)
 
 
 def _views(path: Path, take: str, views: Any) -> list[NDArray[np.floating]]:
-    """The arrays (T, 17, 2) of the four cameras; detectors' arrays may have the score as a third column."""
-    arrays = [np.asarray(view)[..., :2] for view in views]
-    if len(arrays) != 4 or any(array.ndim != 3 or array.shape[1:] != (17, 2) for array in arrays):
+    """The arrays (T, 17, 3) of the four cameras: x, y and the detector's score, 1 where the file has none."""
+    arrays = [np.asarray(view) for view in views]
+    if len(arrays) != 4 or any(array.ndim != 3 or array.shape[1:] not in ((17, 2), (17, 3)) for array in arrays):
         shapes = ", ".join(str(array.shape) for array in arrays)
         raise FileFormatError(f"{path}: {take}: expected four arrays (T, 17, 2), got {shapes or 'none'}")
-    return arrays
+    return [np.concatenate([array, np.ones((*array.shape[:2], 1))], axis=-1)[..., :3] for array in arrays]
 
 
 def _to_coco13(path: Path, content: dict[str, Any]) -> NDArray[np.int64]:

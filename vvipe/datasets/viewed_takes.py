@@ -29,12 +29,14 @@ class ViewedTake:
         subject, name: E.g. ``S9`` and ``Directions 1``, ``S1`` and ``Seq1``.
         world: (T, 17, 3) H36M-17 in metres, z up.
         keypoints: (C, T, 13, 2) COCO-13, x right, y down; NaN = not seen.
+        scores: (C, T, 13) of a detector, 1 where it told none; None where the keypoints are no detector's.
     """
 
     subject: str
     name: str
     world: NDArray[np.float64]
     keypoints: NDArray[np.float64]
+    scores: NDArray[np.float64] | None = None
 
 
 class FrameChoice(Protocol):
@@ -125,4 +127,6 @@ def multi_view_set(
     numbers = torch.repeat_interleave(torch.tensor([len(take.world) for take in kept]))
     keypoints = torch.from_numpy(np.concatenate([take.keypoints for take in kept], axis=1)).float()
     rows = deduplicate(poses, numbers) if without_duplicates else torch.arange(len(poses))
-    return MultiViewSet(name, poses[rows], keypoints[:, rows], None, chest, numbers[rows])
+    told = [take.scores for take in kept if take.scores is not None]
+    scores = torch.from_numpy(np.concatenate(told, axis=1)).float()[:, rows] if told else None
+    return MultiViewSet(name, poses[rows], keypoints[:, rows], scores, chest, numbers[rows])

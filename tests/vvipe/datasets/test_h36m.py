@@ -174,6 +174,25 @@ def test_detections_in_coco_order_keep_their_nose(tmp_path):
     np.testing.assert_allclose(found.keypoints[0, 0, 12], seen[16], atol=0.02)
 
 
+@pytest.mark.parametrize(("name_2d", "has_scores"), [("gt", False), ("cpn_ft_h36m_dbb", True)])
+def test_a_detectors_keypoints_have_scores_and_projected_ones_have_none(tmp_path, name_2d, has_scores):
+    found = load_h36m(write_videopose(tmp_path, frames=1, name_2d=name_2d))
+    assert (found.scores is not None) == has_scores
+    if has_scores:
+        assert bool((found.scores == 1).all())
+
+
+def test_scores_of_a_detector_are_kept(tmp_path):
+    write_videopose(tmp_path, frames=1, name_2d="mine")
+    path = tmp_path / "data_2d_h36m_mine.npz"
+    content = dict(np.load(path, allow_pickle=True))
+    for actions in content["positions_2d"].item().values():
+        for name, views in actions.items():
+            actions[name] = [np.concatenate([v, np.full((*v.shape[:2], 1), 0.25)], axis=-1) for v in views]
+    np.savez(path, **content)
+    assert bool((load_h36m(tmp_path).scores == 0.25).all())
+
+
 def test_one_of_several_2d_archives_must_be_chosen(tmp_path):
     write_videopose(tmp_path, frames=1)
     write_videopose(tmp_path, frames=1, name_2d="cpn_ft_h36m_dbb")
