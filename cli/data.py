@@ -39,8 +39,9 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON obj
 @_OUTPUT
 @_JSON
 def cmu(folder: Path, output: Path, as_json: bool) -> None:
-    """CMU's takes, from subjects/NN/NN.asf and NN_TT.amc (mocap.cs.cmu.edu).
+    """CMU's takes, from its ASF/AMC files.
 
+    FOLDER is the download of mocap.cs.cmu.edu: subjects/02/02.asf with subjects/02/02_01.amc, and so on.
     Each take is compared with the array that the benchmark's figures were made on; missing takes are listed.
     """
     _rebuild("cmu", folder, output, as_json)
@@ -51,8 +52,9 @@ def cmu(folder: Path, output: Path, as_json: bool) -> None:
 @_OUTPUT
 @_JSON
 def hdm05(folder: Path, output: Path, as_json: bool) -> None:
-    """HDM05's cut clips, from HDM_xx.asf and HDM_xx_*_120.amc (resources.mpi-inf.mpg.de/HDM05).
+    """HDM05's cut clips, from its ASF/AMC files.
 
+    FOLDER is the download of resources.mpi-inf.mpg.de/HDM05: HDM_bd.asf with HDM_bd_*_120.amc, and so on.
     Each take is compared with the array that the benchmark's figures were made on; missing takes are listed.
     """
     _rebuild("hdm05", folder, output, as_json)

@@ -28,6 +28,7 @@ SUBJECT_PREFIX = "amass/"
 _ARRAYS = ("poses", "trans", "betas", "gender")
 _RATES = ("mocap_framerate", "mocap_frame_rate")
 _SMPLX_WIDTH = 165
+_BODY_WIDTH = 3 * len(BODY_JOINTS)
 _WEIGHTS: dict[str, dict[str, float]] = {
     "pelvis": {"left_hip": 0.5, "right_hip": 0.5},
     "spine": {"spine1": 2 / 3, "spine2": 1 / 3},
@@ -48,33 +49,40 @@ def read_amass(path: Path, *, body_model: Path | None) -> MocapSequence:
         FileFormatError: The file is damaged or of SMPL-X, or the body model is missing or of another kind.
     """
     content = read_object_npz(path)
-    rate = next((name for name in _RATES if name in content), None)
-    missing = [name for name in _ARRAYS if name not in content] + ([] if rate else [_RATES[0]])
-    if missing:
-        raise FileFormatError(f"{path}: array(s) {', '.join(missing)} missing for a take of AMASS")
-    poses, translation = np.asarray(content["poses"], float), np.asarray(content["trans"], float)
-    width = 3 * len(BODY_JOINTS)
-    if poses.ndim != 2 or poses.shape[1] < width or translation.shape != (len(poses), 3):
-        raise FileFormatError(
-            f"{path}: expected poses (T, 156) and trans (T, 3), got {poses.shape} and {translation.shape}"
-        )
-    if poses.shape[1] == _SMPLX_WIDTH:
-        raise FileFormatError(f"{path}: a take of SMPL-X bodies; download the SMPL+H version of AMASS")
+    poses, translation, rate = _check(path, content)
     if body_model is None:
         raise FileFormatError(
             f"{path}: AMASS has joint angles, and the joints' places need a body model: give SMPL+H's (or SMPL's) "
             f"with --body-model FILE|FOLDER; it is had from {WHERE}"
         )
     model = read_body_model(find_body_model(body_model, _gender(path, content["gender"])))
-    rotations = Rotation.from_rotvec(poses[:, :width].reshape(-1, 3)).as_matrix().reshape(-1, len(BODY_JOINTS), 3, 3)
+    rotations = (
+        Rotation.from_rotvec(poses[:, :_BODY_WIDTH].reshape(-1, 3)).as_matrix().reshape(-1, len(BODY_JOINTS), 3, 3)
+    )
     joints = model.joints(rotations, np.ravel(np.asarray(content["betas"], float)), translation)
     return MocapSequence(
         name=path.stem,
         subject=SUBJECT_PREFIX + "/".join(path.absolute().parts[-3:-1]),
         label="",
-        fps=float(np.asarray(content[rate or ""])),
+        fps=rate,
         poses=to_h36m17(joints).astype(np.float32),
     )
+
+
+def _check(path: Path, content: dict[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Angles (T, 156), translations (T, 3) and frames per second of a take of SMPL+H bodies."""
+    rate = next((name for name in _RATES if name in content), _RATES[0])
+    missing = [name for name in (*_ARRAYS, rate) if name not in content]
+    if missing:
+        raise FileFormatError(f"{path}: array(s) {', '.join(missing)} missing for a take of AMASS")
+    poses, translation = np.asarray(content["poses"], float), np.asarray(content["trans"], float)
+    if poses.ndim != 2 or poses.shape[1] < _BODY_WIDTH or translation.shape != (len(poses), 3):
+        raise FileFormatError(
+            f"{path}: expected poses (T, 156) and trans (T, 3), got {poses.shape} and {translation.shape}"
+        )
+    if poses.shape[1] == _SMPLX_WIDTH:
+        raise FileFormatError(f"{path}: a take of SMPL-X bodies; download the SMPL+H version of AMASS")
+    return poses, translation, float(np.asarray(content[rate]))
 
 
 def is_amass(names: frozenset[str]) -> bool:
