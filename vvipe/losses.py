@@ -11,8 +11,8 @@ from vvipe.geometry import np_mpjpe
 KAPPA = 0.1
 """Below this distance (torso lengths) two poses count as the same (Pr-VIPE's kappa)."""
 _SAME_FRAME_BOUND = 2.0
-"""Pairs whose canonical MPJPE is over this many kappa are not aligned: 1 % of CMU's same poses lie beyond, while 95 % of
-all pairs need no Procrustes. Canonical MPJPE <= kappa itself would find but 35 % of them."""
+"""Pairs whose canonical MPJPE is over this many kappa are not aligned: 1 % of CMU's same poses lie beyond, while 95 %
+of all pairs need no Procrustes. Canonical MPJPE <= kappa itself would find but 35 % of them."""
 
 
 def reconstruction_loss(predicted: Float[Tensor, "N 17 3"], target: Float[Tensor, "N 17 3"]) -> Float[Tensor, ""]:

@@ -19,7 +19,11 @@ class Gaussian(NamedTuple):
     """N diagonal Gaussians."""
 
     mean: Float[Tensor, "N D"]
-    sd: Float[Tensor, "N D"]
+    log_sd: Float[Tensor, "N D"]
+
+    @property
+    def sd(self) -> Float[Tensor, "N D"]:
+        return self.log_sd.exp()
 
     def sample(self, noise: Float[Tensor, "N K D"]) -> Float[Tensor, "N K D"]:
         return self.mean[:, None] + self.sd[:, None] * noise
@@ -46,7 +50,8 @@ class ProbabilisticEncoder(nn.Module):
 
     def forward(self, keypoints: Float[Tensor, "N 13 3"]) -> Gaussian:
         mean, raw_sd = self.points(keypoints).chunk(2, -1)
-        return Gaussian(mean, nn.functional.elu(raw_sd) + 1)
+        # log(ELU(x) + 1), which rounds to log 0 below x = -17 if taken literally.
+        return Gaussian(mean, torch.where(raw_sd < 0, raw_sd, raw_sd.clamp_min(0).log1p()))
 
 
 class Lifter(nn.Module):

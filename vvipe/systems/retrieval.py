@@ -65,9 +65,9 @@ class ProbabilisticSystem:
 
     @torch.inference_mode()
     def represent(self, keypoints: Float[Tensor, "N 13 2"], scores: Float[Tensor, "N 13"]) -> Representation:
-        mean, sd = self.network(keypoint_input(keypoints, scores))
-        mean = mean.masked_fill(~is_usable(keypoints)[:, None], torch.nan)
-        return Representation(mean, torch.stack([mean, sd], 1))
+        gaussian = self.network(keypoint_input(keypoints, scores))
+        mean = gaussian.mean.masked_fill(~is_usable(keypoints)[:, None], torch.nan)
+        return Representation(mean, torch.stack([mean, gaussian.sd], 1))
 
     @torch.inference_mode()
     def distance(self, query: Float[Tensor, "B 2 D"], candidates: Float[Tensor, "B M 2 D"]) -> Float[Tensor, "B M"]:

@@ -118,7 +118,7 @@ class PrVIPETrainer(SystemTrainer):
         anchors, others = output.sample(noise).chunk(N_VIEWS)
         same = losses.same_poses(world, poses, kappa=r.kappa)
         terms = _ratio_losses(r, probability, anchors, others, same, mining=r.n_mining_samples)
-        prior = losses.kl_loss(output.mean, 2 * output.sd.log())
+        prior = losses.kl_loss(output.mean, 2 * output.log_sd)
         return terms | {"loss_prior": r.prior_weight * prior}
 
 
