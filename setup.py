@@ -30,7 +30,7 @@ setup(
     package_dir={"poseflow_cli": "cli", "poseflow_benchmarks": "benchmarks"},
     package_data={
         "vvipe.weights": ["*.safetensors", "*.json", "*.md"],
-        "poseflow": ["*.txt"],
+        "poseflow": ["*.txt", "*.json"],
         "poseflow_benchmarks": ["results/*.json", "results/open/*.json"],
     },
     install_requires=[

@@ -4,46 +4,114 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import FILE, detector_options, embedding_options, make_embedder, person_option
+from poseflow.errors import BatchError
+from poseflow.match import MatchSettings
+from poseflow.match_people import MATCH_PERSON_CHOICES
+from poseflow.mirror import MIRROR_CHOICES
+
+from .options import FILE, default_of, detector_options, embedding_options, make_embedder, person_option
+
+if TYPE_CHECKING:
+    from poseflow.match_group import Ranking
+    from poseflow.records import EmbeddedClip, MatchResult
 
 
 @click.command(name="match")
 @click.option("--ref", required=True, type=FILE, help="The example: a video or a saved .parquet.")
-@click.option("--query", required=True, type=FILE, help="The one that is compared with it: a video or a .parquet.")
-@person_option("--ref-person", default="auto")
-@person_option("--query-person", default="auto")
+@click.option("--query", required=True, type=click.Path(), help="What is compared: a video, a .parquet, or a folder.")
+@person_option("--ref-person", default="auto", choices=MATCH_PERSON_CHOICES)
+@person_option("--query-person", default="auto", choices=MATCH_PERSON_CHOICES)
+@click.option(
+    "--mirror",
+    type=click.Choice(MIRROR_CHOICES),
+    default=default_of(MatchSettings, "mirror"),
+    show_default=True,
+    help="Compare the query as filmed (off), as its mirror image (on), or as whichever is clearly nearer (auto).",
+)
+@click.option("--band", "band_s", type=click.FloatRange(min=0), metavar="SECONDS", help="Most time off unit tempo.")
+@click.option("--all", "find_all", is_flag=True, help="Find every occurrence of the shorter clip in the longer one.")
+@click.option(
+    "--min-coverage",
+    type=click.FloatRange(0, 1),
+    default=default_of(MatchSettings, "min_coverage"),
+    show_default=True,
+    help="Least share of the shorter clip that must be seen on both sides; below it: exit code 4.",
+)
 @detector_options
 @embedding_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the whole path.")
 @click.option("--overlay", type=FILE, metavar="OUT.mp4", help="Write both videos side by side, aligned in time.")
+@click.option("-o", "--output", type=click.Path(file_okay=False), help="Of a folder: where ranking and index go.")
 def command(
     ref: str, query: str, ref_person: str, query_person: str, get_detector: Callable[[], Any], model: str | None,
-    smooth: bool, as_json: bool, overlay: str | None,
+    smooth: bool, as_json: bool, overlay: str | None, output: str | None, **settings: Any,
 ) -> None:  # fmt: skip
     """Compares the movements of two people, whatever cameras filmed them.
 
     The shorter clip is matched whole with the best part of the longer one, in time, not frames; the tempo may differ up
-    to three times. Exit code 4: too little of a person was seen to score.
+    to three times. A folder as --query ranks the clips in it. Exit code 4: too little of a person was seen to score; 3:
+    some clips of a folder failed.
     """
     from poseflow.load import load_clip
-    from poseflow.match import match_clips, match_json
-    from poseflow.match_text import match_table, match_warnings
-    from poseflow.match_video import check_overlay, write_overlay
+    from poseflow.match_people import match_clips
 
+    _check_usage(query, overlay, output)
     if overlay:
-        check_overlay(overlay, ref_path=ref, query_path=query)
+        _check_overlay(overlay, ref, query)
     embedder = make_embedder(model)
-    clips = [
-        load_clip(path, get_detector=get_detector, embedder=embedder, smooth=smooth, show_progress=True)
-        for path in (ref, query)
-    ]
-    result = match_clips(*clips, ref_person=ref_person, query_person=query_person, embedder=embedder)
+
+    def load(path: str | Path) -> EmbeddedClip:
+        return load_clip(path, get_detector=get_detector, embedder=embedder, smooth=smooth, show_progress=True)
+
+    def compare(ref_clip: EmbeddedClip, query_clip: EmbeddedClip) -> MatchResult:
+        people = {"ref_person": ref_person, "query_person": query_person}
+        return match_clips(ref_clip, query_clip, embedder=embedder, settings=MatchSettings(**settings), **people)
+
+    if Path(query).is_dir():
+        from poseflow.match_group import match_folder
+
+        _print_ranking(match_folder(ref, query, load=load, compare=compare, output=output), as_json=as_json)
+        return
+    clips = (load(ref), load(query))
+    result = compare(*clips)
+    _print_match(result, as_json=as_json)
+    if overlay:
+        from poseflow.match_video import write_overlay
+
+        write_overlay(overlay, result, ref_path=ref, ref=clips[0], query_path=query, query=clips[1])
+
+
+def _check_usage(query: str, overlay: str | None, output: str | None) -> None:
+    if Path(query).is_dir() and overlay:
+        raise click.UsageError("--overlay draws two videos; --query is a folder")
+    if output and not Path(query).is_dir():
+        raise click.UsageError("--output belongs to a folder as --query")
+
+
+def _check_overlay(overlay: str, ref: str, query: str) -> None:
+    from poseflow.match_video import check_overlay
+
+    check_overlay(overlay, ref_path=ref, query_path=query)
+
+
+def _print_match(result: MatchResult, *, as_json: bool) -> None:
+    from poseflow.match_json import match_json
+    from poseflow.match_text import match_table, match_warnings
+
     for warning in match_warnings(result):
         click.echo(f"warning: {warning}", err=True)
-    if overlay:
-        write_overlay(overlay, result, ref_path=ref, ref=clips[0], query_path=query, query=clips[1])
     click.echo(json.dumps(match_json(result), allow_nan=False) if as_json else match_table(result))
+
+
+def _print_ranking(ranking: Ranking, *, as_json: bool) -> None:
+    for job, error in ranking.failed:
+        click.echo(f"failed: {job.source}: {error}", err=True)
+    click.echo(json.dumps(ranking.to_json(), allow_nan=False) if as_json else ranking.to_text())
+    if ranking.failed:
+        count = len(ranking.results) + len(ranking.failed)
+        raise BatchError(f"{len(ranking.failed)} of {count} clips failed, for the reasons above; the others are ranked")

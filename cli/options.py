@@ -6,7 +6,7 @@ import functools
 import inspect
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -74,9 +74,11 @@ def _detector_options() -> list[Callable[[Any], Any]]:
     ]
 
 
-def person_option(flag: str = "--person", *, default: str) -> Callable[[Command], Command]:
-    """Adds the choice of a person, e.g. ``--person`` or ``--ref-person``."""
-    rules = "; ".join(f"{rule} = {meaning}" for rule, meaning in PERSON_CHOICES.items())
+def person_option(
+    flag: str = "--person", *, default: str, choices: Mapping[str, str] = PERSON_CHOICES
+) -> Callable[[Command], Command]:
+    """Adds the choice of a person, e.g. ``--person`` or ``--ref-person``; `choices` maps each rule to its meaning."""
+    rules = "; ".join(f"{rule} = {meaning}" for rule, meaning in choices.items())
     return click.option(flag, default=default, show_default=True, metavar="RULE", help=f"Which person: {rules}.")
 
 

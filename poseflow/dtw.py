@@ -22,8 +22,12 @@ from poseflow.dtw_table import COLUMNS_PAUSE, ROWS_PAUSE, Corridor, Rules, Run, 
 
 MAX_TEMPO = 3
 """Most frames of one clip that one frame of the other may be paired with."""
-PAUSE_START = 1.0
-PAUSE_FRAME = 0.05
+PAUSE_START = 4.0
+PAUSE_FRAME = 0.01
+"""Both chosen, with the rule of what stands still, on 40 excerpts of the CMU carve-out at 0.75 to 1.33 times the speed,
+half of them with a hold of 1 to 3 s put in, seen by two cameras with noise: against no pauses, the median error of the
+alignments with a hold fell from 127 to 73 ms, and that of the others stayed; 0.0 s of false pauses a minute in them.
+"""
 
 OpenClip = Literal["longer", "ref", "query", "neither"]
 Weighting = Literal["time", "cells"]

@@ -1,10 +1,10 @@
-"""Compares the movements of two people, whatever cameras filmed them: alignment in time, score, JSON."""
+"""Compares the movements of two people, whatever cameras filmed them: alignment in time, mirror, score."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +12,48 @@ from numpy.typing import NDArray
 from poseflow.dtw import MAX_TEMPO
 from poseflow.embedding_cost import PairScorer, embedding_cost, series_of
 from poseflow.errors import ModelMismatchError, NothingToScoreError
-from poseflow.people import choose_people
-from poseflow.records import EmbeddedClip, EmbeddingTrack, MatchResult
-from poseflow.time_alignment import TEMPO_CHARGE, TimeAlignment, align_in_time
+from poseflow.match_records import Occurrence, Side
+from poseflow.mirror import MIRROR_CHOICES, Mirror, MirrorVerdict, judge_mirror
+from poseflow.occurrences import find_occurrences
+from poseflow.records import EmbeddingTrack, MatchResult
+from poseflow.score import MatchDefaults, match_defaults
+from poseflow.tempo import moving_times, overall_tempo, pauses, tempo_changes, timing_score
+from poseflow.time_alignment import PathSettings, TimeAlignment, align_in_time
 
 MIN_COVERAGE = 0.5
 """Below half of the clip that must be matched whole, a score would speak of the minority of what happened."""
-LOCAL_TEMPO_S = 0.5
-"""Stretch of the path over which a local tempo is read: 15 steps of 1/30 s, so that one step is 7 % of it."""
+MIN_OCCURRENCE_SCORE = 30.0
+"""Half way between another movement (0) and another competent person (60)."""
 UNKNOWN_DETECTOR = "unknown"
+
+
+@dataclass(frozen=True)
+class MatchSettings:
+    """How two movements are compared.
+
+    Attributes:
+        mirror: Whether the query is compared with the reference as it is (off), as its mirror image (on), or as
+            whichever is clearly nearer (auto).
+        band_s: Most seconds that the query may be ahead of or behind unit tempo since the start; None = any.
+        find_all: Whether every occurrence of the shorter clip in the longer one is sought.
+        min_coverage: Least share in [0, 1] of the clip that is matched whole that must be seen on both sides.
+    """
+
+    mirror: Mirror = "auto"
+    band_s: float | None = None
+    find_all: bool = False
+    min_coverage: float = MIN_COVERAGE
+
+    def __post_init__(self) -> None:
+        if self.mirror not in MIRROR_CHOICES:
+            raise ValueError(f"mirror: expected one of {', '.join(MIRROR_CHOICES)}, got {self.mirror!r}")
+        if not 0 <= self.min_coverage <= 1:
+            raise ValueError(f"min_coverage: expected 0 to 1, got {self.min_coverage}")
+        PathSettings(band_s=self.band_s)
+
+    @property
+    def path(self) -> PathSettings:
+        return PathSettings(band_s=self.band_s)
 
 
 def match(
@@ -28,9 +61,10 @@ def match(
     query: EmbeddingTrack,
     *,
     embedder: PairScorer | None = None,
+    query_mirrored: EmbeddingTrack | None = None,
     ref_detector: str = UNKNOWN_DETECTOR,
     query_detector: str = UNKNOWN_DETECTOR,
-    min_coverage: float = MIN_COVERAGE,
+    settings: MatchSettings = MatchSettings(),  # noqa: B008  (frozen)
 ) -> MatchResult:
     """How alike two movements are: the shorter track whole against the best part of the longer one.
 
@@ -38,26 +72,31 @@ def match(
         ref: The example, e.g. the teacher.
         query: The person who is compared with it.
         embedder: The model that made both tracks; the shipped one by default.
+        query_mirrored: The embeddings of the query's mirror image (`poseflow.mirror.embed_mirrored`); without them
+            mirror auto cannot tell, and compares the person alone.
         ref_detector: What found the keypoints of `ref`, for the signature.
         query_detector: What found those of `query`.
-        min_coverage: Least share in [0, 1] of the shorter track that must be seen on both sides.
+        settings: Mirror, band, occurrences, coverage.
 
     Raises:
         ModelMismatchError: The tracks, or a track and the embedder, are of different models.
         NothingToScoreError: A track has no valid frame, or less than `min_coverage` could be compared.
+        ValueError: Mirror on without `query_mirrored`, or no path keeps to the band.
     """
     scorer = _scorer_of(ref, query, embedder)
-    alignment = align_in_time(series_of(ref), series_of(query), distance=embedding_cost(scorer))
-    _check_coverage(alignment, min_coverage)
+    defaults = match_defaults(scorer)
+    alignment, compared, verdict = _align(ref, query, query_mirrored, scorer, defaults, settings)
+    _check_coverage(alignment, settings.min_coverage)
     distance, probability = _figures(scorer, alignment.ref_values, alignment.query_values)
-    tempo = overall_tempo(alignment.ref_s, alignment.query_s)
-    pose_score = anchored_score(float(np.nanmean(distance)), scorer.score_anchors)
+    is_moving = ~(alignment.ref_pauses | alignment.query_pauses)
+    tempo = overall_tempo(*moving_times(alignment))
+    score = defaults.score(float(np.nanmean(distance[is_moving])))
     return MatchResult(
-        score=pose_score,
-        pose_score=pose_score,
-        timing_score=evenness(alignment.ref_s, alignment.query_s, step_s=alignment.step_s, tempo=tempo),
+        score=score,
+        pose_score=score,
+        timing_score=timing_score(alignment, tempo=tempo),
         coverage_score=100 * alignment.consumed_coverage,
-        match_probability=float(np.nanmean(probability)),
+        match_probability=float(np.nanmean(probability[is_moving])),
         offset_s=float(np.median(alignment.query_s - alignment.ref_s)),
         tempo=tempo,
         ref_coverage=alignment.ref_coverage,
@@ -71,35 +110,77 @@ def match(
         model=ref.model,
         ref_detector=ref_detector,
         query_detector=query_detector,
-        signature=_signature(ref.model, ref_detector, query_detector),
+        signature=_signature(ref.model, ref_detector, query_detector, settings, defaults),
+        is_mirrored=verdict.is_mirrored,
+        mirror_margin=verdict.margin,
+        pauses=pauses(alignment),
+        tempo_changes=tempo_changes(alignment),
+        occurrences=_occurrences(ref, compared, scorer, defaults, settings) if settings.find_all else (),
     )
 
 
-def match_clips(
-    ref: EmbeddedClip,
-    query: EmbeddedClip,
-    *,
-    ref_person: str = "auto",
-    query_person: str = "auto",
-    embedder: PairScorer | None = None,
-    min_coverage: float = MIN_COVERAGE,
-) -> MatchResult:
-    """`match` of one person of each clip, chosen as `poseflow.people.choose_people` does, with the detectors named.
+def _align(
+    ref: EmbeddingTrack,
+    query: EmbeddingTrack,
+    query_mirrored: EmbeddingTrack | None,
+    scorer: PairScorer,
+    defaults: MatchDefaults,
+    settings: MatchSettings,
+) -> tuple[TimeAlignment, EmbeddingTrack, MirrorVerdict]:
+    """The alignment with the person or with the mirror image, the embeddings that it is with, and the verdict."""
 
-    Raises:
-        ValueError: A choice is `all`, or means nobody.
-        ModelMismatchError, NothingToScoreError: As `match`.
-    """
-    _, ref_track = ref.person(_only_person(ref, ref_person, "ref"))
-    _, query_track = query.person(_only_person(query, query_person, "query"))
-    return match(
-        ref_track,
-        query_track,
-        embedder=embedder,
-        ref_detector=_detector_of(ref),
-        query_detector=_detector_of(query),
-        min_coverage=min_coverage,
+    def aligned(track: EmbeddingTrack) -> TimeAlignment:
+        return align_in_time(series_of(ref), series_of(track), distance=cost, settings=settings.path)
+
+    cost = embedding_cost(scorer)
+    if settings.mirror == "off" or (settings.mirror == "auto" and query_mirrored is None):
+        is_mirrored = False if settings.mirror == "off" else None
+        return aligned(query), query, MirrorVerdict(is_mirrored, math.nan)
+    if query_mirrored is None:
+        raise ValueError("mirror: 'on' needs query_mirrored, the embeddings of the mirror image of the query")
+    if settings.mirror == "on":
+        return aligned(query_mirrored), query_mirrored, MirrorVerdict(True, math.nan)
+    plain, mirrored = aligned(query), aligned(query_mirrored)
+    both = query.valid & query_mirrored.valid
+    asymmetry = cost(series_of(query).values[both], series_of(query_mirrored).values[both])
+    verdict = judge_mirror(
+        plain.cost,
+        mirrored.cost,
+        asymmetry=float(asymmetry.mean()) if both.any() else math.nan,
+        evidence=defaults.mirror_evidence,
     )
+    return (mirrored, query_mirrored, verdict) if verdict.is_mirrored else (plain, query, verdict)
+
+
+def _occurrences(
+    ref: EmbeddingTrack, query: EmbeddingTrack, scorer: PairScorer, defaults: MatchDefaults, settings: MatchSettings
+) -> tuple[Occurrence, ...]:
+    """Every occurrence of the shorter of the two in the longer one with MIN_OCCURRENCE_SCORE or more."""
+    lengths = [track.time_s[track.valid][[0, -1]] for track in (ref, query)]
+    is_ref_longer = bool(np.ptp(lengths[0]) > np.ptp(lengths[1]))
+    pattern, clip = (query, ref) if is_ref_longer else (ref, query)
+
+    def figures(found: TimeAlignment) -> tuple[float, float]:
+        moving = ~(found.ref_pauses | found.query_pauses)
+        distance, probability = _figures(scorer, found.ref_values[moving], found.query_values[moving])
+        return defaults.score(float(np.nanmean(distance))), float(np.nanmean(probability))
+
+    def accept(found: TimeAlignment) -> bool:
+        is_seen = found.consumed_coverage > 0 and found.consumed_coverage >= settings.min_coverage
+        return is_seen and figures(found)[0] >= MIN_OCCURRENCE_SCORE
+
+    places = find_occurrences(
+        series_of(pattern), series_of(clip), distance=embedding_cost(scorer), accept=accept, settings=settings.path
+    )
+    side: Side = "ref" if is_ref_longer else "query"
+    occurrences = []
+    for place in places:
+        score, probability = figures(place)
+        pattern_s, clip_s = moving_times(place)
+        tempo = overall_tempo(*((clip_s, pattern_s) if is_ref_longer else (pattern_s, clip_s)))
+        end_s = float(place.query_s[-1]) + place.step_s
+        occurrences.append(Occurrence(side, float(place.query_s[0]), end_s, score, probability, tempo))
+    return tuple(occurrences)
 
 
 def _figures(scorer: PairScorer, a: NDArray, b: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -115,59 +196,6 @@ def _figures(scorer: PairScorer, a: NDArray, b: NDArray) -> tuple[NDArray[np.flo
     for row, measure in zip(figures, (scorer.expected_error, scorer.match_probability), strict=True):
         row[is_seen] = measure(a[:, :-1], b[:, :-1], *uncertainty)
     return figures[0], figures[1]
-
-
-def anchored_score(distance: float, anchors: tuple[float, float]) -> float:
-    """Score 0 to 100, linear in a mean expected NP-MPJPE: 100 up to the near anchor, 0 from the far one on."""
-    near, far = anchors
-    return float(np.clip(100 * (far - distance) / (far - near), 0, 100))
-
-
-def overall_tempo(ref_s: NDArray[np.float64], query_s: NDArray[np.float64]) -> float:
-    """Speed of the query / speed of the reference; NaN on a path of fewer than eight steps.
-
-    The median slope between steps half a path apart (Theil's incomplete method): half of the path may be off.
-    """
-    half = len(ref_s) // 2
-    if half < MAX_TEMPO + 1:  # nearer steps may share a frame, and have no slope
-        return math.nan
-    return float(np.median((ref_s[half:] - ref_s[:-half]) / (query_s[half:] - query_s[:-half])))
-
-
-def evenness(ref_s: NDArray[np.float64], query_s: NDArray[np.float64], *, step_s: float, tempo: float) -> float:
-    """Score 0 to 100 of how near the local tempo stays to `tempo`, in the mean, on a log scale; NaN where too short."""
-    window = max(MAX_TEMPO + 1, round(LOCAL_TEMPO_S / step_s))
-    if len(ref_s) <= window or math.isnan(tempo):
-        return math.nan
-    local = (ref_s[window:] - ref_s[:-window]) / (query_s[window:] - query_s[:-window])
-    return float(np.clip(100 * (1 - np.abs(np.log(local / tempo)).mean() / np.log(MAX_TEMPO)), 0, 100))
-
-
-def match_json(result: MatchResult) -> dict[str, Any]:
-    """The object that `poseflow match --json` prints; NaN is None, parts that are not built yet are empty."""
-    steps = zip(result.ref_s, result.query_s, result.distance, result.probability, strict=True)
-    return {
-        "score": _number(result.score),
-        "subscores": {
-            "pose": _number(result.pose_score),
-            "timing": _number(result.timing_score),
-            "coverage": _number(result.coverage_score),
-        },
-        "match_probability": _number(result.match_probability),
-        "offset_s": _number(result.offset_s),
-        "tempo": _number(result.tempo),
-        "coverage": {"ref": _number(result.ref_coverage), "query": _number(result.query_coverage)},
-        "ref_person": result.ref_person,
-        "query_person": result.query_person,
-        "path": [
-            {"ref_s": _number(a), "query_s": _number(b), "distance": _number(d), "match_probability": _number(p)}
-            for a, b, d, p in steps
-        ],
-        "occurrences": [],
-        "feedback": [],
-        "joints": [],
-        "signature": result.signature,
-    }
 
 
 def _scorer_of(ref: EmbeddingTrack, query: EmbeddingTrack, embedder: PairScorer | None) -> PairScorer:
@@ -189,8 +217,6 @@ def _scorer_of(ref: EmbeddingTrack, query: EmbeddingTrack, embedder: PairScorer 
 
 
 def _check_coverage(alignment: TimeAlignment, min_coverage: float) -> None:
-    if not 0 <= min_coverage <= 1:
-        raise ValueError(f"min_coverage: expected 0 to 1, got {min_coverage}")
     coverage = alignment.consumed_coverage
     if coverage == 0 or coverage < min_coverage:
         raise NothingToScoreError(
@@ -199,21 +225,14 @@ def _check_coverage(alignment: TimeAlignment, min_coverage: float) -> None:
         )
 
 
-def _only_person(clip: EmbeddedClip, choice: str, side: str) -> int:
-    if choice == "all":
-        raise ValueError(f"{side}_person: one person is compared, not 'all'; choose one, e.g. auto or id:1")
-    (person,) = choose_people(clip.tracks, person=choice, frame_size=clip.metadata.size)
-    return person.person_id
-
-
-def _detector_of(clip: EmbeddedClip) -> str:
-    return clip.metadata.detector.signature if clip.metadata.detector else UNKNOWN_DETECTOR
-
-
-def _signature(model: str, ref_detector: str, query_detector: str) -> str:
+def _signature(
+    model: str, ref_detector: str, query_detector: str, settings: MatchSettings, defaults: MatchDefaults
+) -> str:
     detector = ref_detector if ref_detector == query_detector else f"{ref_detector}/{query_detector}"
-    return f"poseflow|emb:{model}|det:{detector}|dtw:slope{MAX_TEMPO}+charge{TEMPO_CHARGE}|v{version('poseflow')}"
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+    path = settings.path
+    dtw = f"slope{MAX_TEMPO}+charge{path.tempo_charge}+pause{path.pause_start:g}/{path.pause_frame}"
+    dtw += f"+context{path.context_s}s" + ("" if path.band_s is None else f"+band{path.band_s:g}s")
+    return (
+        f"poseflow|emb:{model}|det:{detector}|dtw:{dtw}|mirror:{settings.mirror}|score:{defaults.signature}"
+        f"|v{version('poseflow')}"
+    )

@@ -7,30 +7,48 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from poseflow.match_records import Occurrence, Pause
 from poseflow.records import MatchResult
+
+SUBSCORES = {
+    "pose": "how alike the poses are at aligned times, whatever the tempo: it is the score",
+    "timing": "how even the query's tempo is against the reference, less its pauses; beside the score, not in it",
+    "coverage": "how much of the clip that is matched whole was seen on both sides and compared",
+}
 
 
 def match_table(result: MatchResult) -> str:
     """The figures of a match, one a line, each with what it means."""
     rows = [
-        ("score", _points(result.score), "how alike the poses are: 100 = as one pose seen by two cameras"),
-        ("  pose", _points(result.pose_score), "the score's only part today"),
-        ("  timing", _points(result.timing_score), "how even the tempo is; not in the score"),
-        ("  coverage", _points(result.coverage_score), "how much of the shorter clip was seen and compared"),
+        ("score", _points(result.score), "100 = one person repeating, 60 = another competent one, 0 = something else"),
+        ("  pose", _points(result.pose_score), SUBSCORES["pose"]),
+        ("  timing", _points(result.timing_score), SUBSCORES["timing"]),
+        ("  coverage", _points(result.coverage_score), SUBSCORES["coverage"]),
         ("same pose", _share(result.match_probability), "mean probability that two aligned poses are one pose"),
+        ("mirrored", _mirrored(result), _mirror_meaning(result)),
         ("offset", _seconds(result.offset_s), "query time - reference time"),
         ("tempo", _tempo(result.tempo), "speed of the query / speed of the reference"),
+        *(("", "", change.text) for change in result.tempo_changes),
+        *(("", "", pause_text(pause)) for pause in result.pauses),
         ("reference", _span(result.ref_s), f"person {result.ref_person}; {_share(result.ref_coverage)} of it compared"),
         (
             "query",
             _span(result.query_s),
             f"person {result.query_person}; {_share(result.query_coverage)} of it compared",
         ),
+        *_matrix_rows(result),
+        *(_occurrence_row(number, place) for number, place in enumerate(result.occurrences, start=1)),
         ("detector", "", _detectors(result)),
         ("model", "", result.model),
         ("signature", "", result.signature),
     ]
     return "\n".join(f"{name:<12}{figure:>15}  {meaning}".rstrip() for name, figure, meaning in rows)
+
+
+def pause_text(pause: Pause) -> str:
+    """A pause in words, e.g. ``the query pauses for 1.2 s at 3.0 s``."""
+    who = "the reference" if pause.side == "ref" else "the query"
+    return f"{who} pauses for {pause.end_s - pause.start_s:.1f} s at {pause.start_s:.1f} s"
 
 
 def match_warnings(result: MatchResult) -> tuple[str, ...]:
@@ -41,6 +59,40 @@ def match_warnings(result: MatchResult) -> tuple[str, ...]:
         f"the clips' keypoints come from different detectors (reference: {result.ref_detector}, query: "
         f"{result.query_detector}), which place joints differently: the score is too low; use one detector for both",
     )
+
+
+def _mirrored(result: MatchResult) -> str:
+    return {True: "yes", False: "no", None: "unknown"}[result.is_mirrored]
+
+
+def _mirror_meaning(result: MatchResult) -> str:
+    if math.isnan(result.mirror_margin):
+        return "as asked for" if result.is_mirrored is not None else "not tried: no keypoints at hand"
+    nearer = "mirror image" if result.mirror_margin > 0 else "person as filmed"
+    if result.is_mirrored is None:
+        return f"too near its own mirror image to tell (the {nearer} by {abs(result.mirror_margin):.3f})"
+    return f"the {nearer} is nearer by {abs(result.mirror_margin):.3f} torso lengths"
+
+
+def _matrix_rows(result: MatchResult) -> list[tuple[str, str, str]]:
+    """Scores of all pairs, one line for each person of the reference; nothing where there was no choice."""
+    matrix = result.matrix
+    if matrix is None or matrix.scores.size == 1:
+        return []
+    return [
+        (
+            "scores" if number == 0 else "",
+            f"reference {person}",
+            ", ".join(f"query {q}: {_points(float(x))}" for q, x in zip(matrix.query_persons, row, strict=True)),
+        )
+        for number, (person, row) in enumerate(zip(matrix.ref_persons, matrix.scores, strict=True))
+    ]
+
+
+def _occurrence_row(number: int, place: Occurrence) -> tuple[str, str, str]:
+    side = "reference" if place.side == "ref" else "query"
+    where = f"{place.start_s:.2f}-{place.end_s:.2f} s"
+    return f"found {number}", where, f"of the {side}: {_points(place.score)}, tempo {_tempo(place.tempo)}"
 
 
 def _points(score: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from poseflow.match_records import Occurrence, Pause, ScoreMatrix, TempoChange
 from vvipe.skeleton import Skeleton
 
 if TYPE_CHECKING:  # the protocol's module needs these records
@@ -216,12 +218,13 @@ class MatchResult:
     """How alike the movements of two people are, and which moment of one belongs to which of the other.
 
     Attributes:
-        score: 0 to 100, from the mean of `distance`: 100 = the same poses seen by two cameras, 0 = unrelated poses.
-        pose_score: 0 to 100, how alike the poses are at aligned times (the whole of `score`, today).
-        timing_score: 0 to 100, how even the tempo is along the path: 100 = one tempo throughout, 0 = off by the
-            factor of three that an alignment allows; NaN where the clips are too short to tell.
+        score: 0 to 100, from the mean of `distance` outside pauses: 100 = one person repeating a movement, 60 =
+            another competent person, 0 = another movement.
+        pose_score: 0 to 100, how alike the poses are at aligned times; it is the score, which the others stand beside.
+        timing_score: 0 to 100, how even the tempo is along the path, less the share of pauses: 100 = one tempo
+            throughout, 0 = off by the factor of three that an alignment allows; NaN where too short to tell.
         coverage_score: 0 to 100, the share of the clip that had to be matched whole that could be compared.
-        match_probability: Mean over the path of P(NP-MPJPE <= 0.1).
+        match_probability: Mean over the path, outside pauses, of P(NP-MPJPE <= 0.1).
         offset_s: Median over the path of query time - reference time.
         tempo: Speed of the query / speed of the reference; NaN where the clips are too short to tell.
         ref_coverage, query_coverage: Share in [0, 1] of each person's time that was compared.
@@ -232,6 +235,13 @@ class MatchResult:
         model: Id of the embedding weights.
         ref_detector, query_detector: Signatures of what found the keypoints; "unknown" where the clip does not say.
         signature: How the score was made; scores with unequal signatures are not comparable.
+        is_mirrored: Whether the query was compared as its mirror image; None where the movement is nearly its own
+            mirror image and nobody could tell, or where it was not tried.
+        mirror_margin: Mean distance along the best path to the query, less that to its mirror image; NaN if not tried.
+        pauses: Where one person stands still and the other one's clip has no such stop.
+        tempo_changes: Where the query was clearly faster or slower than the reference.
+        occurrences: Every place of the longer clip in which the shorter one was found, if that was asked for.
+        matrix: The scores of all pairs of people that were compared, if the clips hold people to choose from.
     """
 
     score: float
@@ -253,6 +263,12 @@ class MatchResult:
     ref_detector: str
     query_detector: str
     signature: str
+    is_mirrored: bool | None = None
+    mirror_margin: float = math.nan
+    pauses: tuple[Pause, ...] = ()
+    tempo_changes: tuple[TempoChange, ...] = ()
+    occurrences: tuple[Occurrence, ...] = ()
+    matrix: ScoreMatrix | None = None
 
     def __post_init__(self) -> None:
         _check_shape("MatchResult", "ref_s", self.ref_s, (None,))

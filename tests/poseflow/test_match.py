@@ -5,7 +5,9 @@ import pytest
 
 from poseflow.detect.protocol import DetectorInfo, ModelFile
 from poseflow.errors import ModelMismatchError, NothingToScoreError
-from poseflow.match import anchored_score, evenness, match, match_clips, match_json, overall_tempo
+from poseflow.match import MatchSettings, match
+from poseflow.match_json import match_json
+from poseflow.match_people import match_clips
 from poseflow.records import ClipMetadata, EmbeddedClip, EmbeddingTrack, PoseTrack
 from vvipe.skeleton import COCO17
 
@@ -42,8 +44,16 @@ def track(phase, *, time_s=None, person_id=1, model="toy@1", valid=None, uncerta
     )
 
 
-def compare(ref, query, **settings):
-    return match(ref, query, embedder=DistanceIsError(), **settings)
+def compare(ref, query, *, ref_detector="unknown", query_detector="unknown", query_mirrored=None, **settings):
+    return match(
+        ref,
+        query,
+        embedder=DistanceIsError(),
+        query_mirrored=query_mirrored,
+        ref_detector=ref_detector,
+        query_detector=query_detector,
+        settings=MatchSettings(**settings),
+    )
 
 
 SECONDS = np.arange(0, 4, 1 / 30)
@@ -83,19 +93,11 @@ def test_a_rush_in_the_middle_costs_timing_and_not_pose():
     assert result.timing_score < 75
 
 
-def test_score_is_linear_between_the_anchors():
-    assert anchored_score(0.05, (0.1, 0.5)) == 100
-    assert anchored_score(0.1, (0.1, 0.5)) == 100
-    assert anchored_score(0.2, (0.1, 0.5)) == pytest.approx(75)
-    assert anchored_score(0.5, (0.1, 0.5)) == 0
-    assert anchored_score(0.9, (0.1, 0.5)) == 0
-
-
 def test_distance_and_probability_are_those_of_the_pairs_with_their_uncertainty():
     result = compare(track(SECONDS, uncertainty=0.15), track(SECONDS, uncertainty=0.25))
     np.testing.assert_allclose(result.distance, 0.15, atol=1e-6)
     np.testing.assert_allclose(result.probability, np.exp(-0.15), atol=1e-6)
-    assert result.score == pytest.approx(anchored_score(0.15, (0.1, 0.5)), abs=1e-3)
+    assert result.score == pytest.approx(87.5, abs=1e-2)
 
 
 def test_uncertain_moments_of_the_longer_clip_do_not_repel_the_path():
@@ -155,35 +157,26 @@ def test_shortest_clips_have_a_score_and_no_invented_tempo(ref, query):
     assert np.isnan(result.tempo) and np.isnan(result.timing_score)
 
 
-def test_tempo_ignores_a_minority_of_odd_steps():
-    ref_s = np.arange(100) / 30
-    query_s = ref_s / 2
-    query_s[45:55] += np.linspace(0, 0.01, 10)
-    assert overall_tempo(ref_s, query_s) == pytest.approx(2, rel=0.02)
-
-
-def test_evenness_of_a_tempo_that_is_off_by_the_limit_is_zero():
-    ref_s = np.arange(200) / 30
-    assert evenness(ref_s, ref_s / 3, step_s=1 / 30, tempo=1.0) == pytest.approx(0, abs=1e-6)
-    assert evenness(ref_s, ref_s / 3, step_s=1 / 30, tempo=3.0) == pytest.approx(100)
-    assert evenness(ref_s, ref_s / np.sqrt(3), step_s=1 / 30, tempo=1.0) == pytest.approx(50)
-
-
 def test_json_has_the_documented_keys_and_null_for_the_unknown():
     valid = np.ones(len(SECONDS), bool)
     valid[40:70] = False
     written = match_json(compare(track(SECONDS, valid=valid), track(SECONDS), ref_detector="a", query_detector="b"))
     told = json.loads(json.dumps(written, allow_nan=False))
     assert set(told) == {
-        "score", "subscores", "match_probability", "offset_s", "tempo", "coverage", "ref_person", "query_person",
-        "path", "occurrences", "feedback", "joints", "signature",
+        "score", "subscores", "match_probability", "is_mirrored", "mirror_margin", "offset_s", "tempo", "tempo_changes",
+        "pauses", "coverage", "ref_person", "query_person", "path", "occurrences", "matrix", "feedback", "joints",
+        "signature",
     }  # fmt: skip
     assert set(told["subscores"]) == {"pose", "timing", "coverage"}
     assert set(told["coverage"]) == {"ref", "query"}
     assert set(told["path"][0]) == {"ref_s", "query_s", "distance", "match_probability"}
     assert sum(step["distance"] is None for step in told["path"]) == 30
+    assert told["is_mirrored"] is told["mirror_margin"] is told["matrix"] is None  # not tried: there are no keypoints
+    assert told["pauses"] == told["tempo_changes"] == []
     assert told["occurrences"] == told["feedback"] == told["joints"] == []
-    assert told["signature"].startswith("poseflow|emb:toy@1|det:a/b|dtw:slope3+charge0.05|v")
+    assert told["signature"].startswith(
+        "poseflow|emb:toy@1|det:a/b|dtw:slope3+charge0.05+pause4/0.01+context0.1s|mirror:auto|"
+    )
     known = [step["match_probability"] for step in told["path"] if step["match_probability"] is not None]
     assert told["match_probability"] == pytest.approx(np.mean(known))
 
@@ -217,25 +210,106 @@ def clip(*phases, detector="blazepose", width=50.0):
     return EmbeddedClip(tuple(tracks), embeddings, metadata)
 
 
-def test_people_are_chosen_by_id_or_automatically():
+def compare_clips(ref, query, **choices):
+    return match_clips(ref, query, embedder=DistanceIsError(), settings=MatchSettings(mirror="off"), **choices)
+
+
+def test_auto_is_the_best_pair_and_every_score_is_told():
+    other, same = SECONDS + 9, SECONDS
+    found = compare_clips(clip(other, same), clip(other + 9, other + 18, same))
+    assert (found.ref_person, found.query_person) == (2, 3)
+    assert found.matrix.ref_persons == (1, 2) and found.matrix.query_persons == (1, 2, 3)
+    assert found.matrix.scores[1, 2] == found.score == found.matrix.scores.max() == 100
+    assert found.matrix.scores.shape == (2, 3)
+
+
+def test_people_are_chosen_by_id():
     two = clip(SECONDS[:60] + 9, SECONDS)
-    alone = clip(SECONDS)
-    chosen = match_clips(two, alone, ref_person="id:1", embedder=DistanceIsError())
+    chosen = compare_clips(two, clip(SECONDS), ref_person="id:1")
     assert (chosen.ref_person, chosen.query_person) == (1, 1)
-    largest = match_clips(two, alone, embedder=DistanceIsError())
-    assert largest.ref_person == 2 and largest.score == 100
+    assert chosen.matrix.ref_persons == (1,)
+    with pytest.raises(ValueError, match="nobody has the id 7"):
+        compare_clips(two, two, query_person="id:7")
 
 
-def test_several_people_cannot_be_one_side():
-    with pytest.raises(ValueError, match="one person is compared"):
-        match_clips(clip(SECONDS, SECONDS), clip(SECONDS), ref_person="all", embedder=DistanceIsError())
-    with pytest.raises(ValueError, match="one person is compared"):
-        match_clips(clip(SECONDS), clip(SECONDS), query_person="all", embedder=DistanceIsError())
+def test_auto_leaves_out_who_is_seen_briefly_and_all_does_not():
+    passer_by = clip(SECONDS[:20], SECONDS + 9)
+    assert compare_clips(passer_by, clip(SECONDS)).ref_person == 2
+    assert compare_clips(passer_by, clip(SECONDS), ref_person="all").ref_person == 1
+
+
+def test_a_pair_that_is_hardly_seen_has_no_score_and_does_not_stop_the_others():
+    hidden = clip(SECONDS, SECONDS)
+    valid = np.ones(len(SECONDS), bool)
+    valid[5:-5] = False
+    embeddings = (track(SECONDS, valid=valid), hidden.embeddings[1])
+    found = compare_clips(EmbeddedClip(hidden.tracks, embeddings, hidden.metadata), clip(SECONDS), ref_person="all")
+    assert found.ref_person == 2
+    assert np.isnan(found.matrix.scores[0, 0])
+    told = match_json(found)["matrix"]
+    assert told == {"ref_persons": [1, 2], "query_persons": [1], "scores": [[None], [100.0]]}
+
+
+def test_too_little_of_everybody_is_refused():
+    empty = clip(SECONDS)
+    embeddings = (track(SECONDS, valid=np.zeros(len(SECONDS), bool)),)
+    with pytest.raises(NothingToScoreError):
+        compare_clips(EmbeddedClip(empty.tracks, embeddings, empty.metadata), clip(SECONDS))
+
+
+def test_mirror_on_needs_the_mirror_image():
+    with pytest.raises(ValueError, match="query_mirrored"):
+        compare(track(SECONDS), track(SECONDS), mirror="on")
+    with pytest.raises(ValueError, match="auto, on, off"):
+        MatchSettings(mirror="maybe")
+
+
+def test_the_mirror_image_is_compared_where_it_is_clearly_nearer():
+    ref, other = track(SECONDS), track(SECONDS + 9)
+    for mirror, query, image, is_mirrored, score in (
+        ("auto", other, ref, True, 100),
+        ("auto", ref, other, False, 100),
+        ("off", ref, other, False, 100),
+        ("on", other, ref, True, 100),
+        ("on", ref, other, True, 0),
+    ):
+        found = compare(ref, query, query_mirrored=image, mirror=mirror)
+        assert (found.is_mirrored, found.score) == (is_mirrored, score)
+
+
+def test_a_movement_that_is_its_own_mirror_image_cannot_be_told():
+    found = compare(track(SECONDS), track(SECONDS), query_mirrored=track(SECONDS))
+    assert found.is_mirrored is None
+    assert found.mirror_margin == pytest.approx(0)
+    assert found.score == 100
+
+
+def test_every_occurrence_is_found_best_first():
+    pattern = np.arange(0, 1, 1 / 30)
+    long = np.concatenate([pattern + 20, pattern, pattern + 40, pattern + 0.04, pattern + 60])
+    found = compare(track(pattern), track(long), find_all=True, mirror="off")
+    assert [(o.side, round(o.start_s)) for o in found.occurrences] == [("query", 1), ("query", 3)]
+    assert found.occurrences[0].score == 100 >= found.occurrences[1].score
+    assert found.occurrences[0].tempo == pytest.approx(1, abs=0.01)
+    turned = compare(track(long), track(pattern), find_all=True, mirror="off")
+    assert [(o.side, round(o.start_s)) for o in turned.occurrences] == [("ref", 1), ("ref", 3)]
+
+
+def test_pauses_and_changes_of_tempo_are_told():
+    time_s = np.arange(0, 8, 1 / 30)
+    held = np.interp(time_s, [0, 3, 5, 8], [0, 3, 3, 6])
+    result = compare(track(np.arange(0, 6, 1 / 30)), track(held))
+    (pause,) = result.pauses
+    assert (pause.side, pause.start_s, pause.end_s) == ("query", pytest.approx(3, abs=0.3), pytest.approx(5, abs=0.3))
+    rushed = np.interp(np.arange(0, 6, 1 / 30), [0, 2, 4, 6], [0, 2, 5, 7])
+    (change,) = compare(track(np.arange(0, 7, 1 / 30)), track(rushed)).tempo_changes
+    assert change.factor == pytest.approx(1.5, rel=0.1)
+    assert change.text.startswith("rushed 1.") and "between" in change.text
 
 
 def test_detectors_are_named_in_the_signature():
-    same = match_clips(clip(SECONDS), clip(SECONDS), embedder=DistanceIsError())
+    same = compare_clips(clip(SECONDS), clip(SECONDS))
     assert "|det:blazepose:m|" in same.signature
-    mixed = match_clips(clip(SECONDS), clip(SECONDS, detector="mmpose"), embedder=DistanceIsError())
+    mixed = compare_clips(clip(SECONDS), clip(SECONDS, detector="mmpose"))
     assert "|det:blazepose:m/mmpose:m|" in mixed.signature
     assert mixed.ref_detector != mixed.query_detector

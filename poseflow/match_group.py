@@ -1,0 +1,216 @@
+"""A reference against a whole folder of clips: the ranking, its files, and an index page."""
+
+from __future__ import annotations
+
+import csv
+import html
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from poseflow.batch import VIDEO_SUFFIXES, BatchReport, Job, run_batch
+from poseflow.errors import NothingToScoreError, OutputError, VideoError
+from poseflow.match_json import match_json
+from poseflow.output import atomic_path
+from poseflow.records import EmbeddedClip, MatchResult
+
+CLIP_SUFFIXES = VIDEO_SUFFIXES | {".parquet"}
+COLUMNS = (
+    "rank", "query", "score", "pose", "timing", "coverage", "match_probability", "is_mirrored", "tempo", "offset_s",
+    "ref_person", "query_person", "page", "error", "signature",
+)  # fmt: skip
+RANKING, INDEX = "ranking", "index.html"
+
+PageWriter = Callable[[Job, EmbeddedClip, MatchResult], None]
+"""Writes a page of one match to the job's target; its source is the query's file."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The clips of a folder by their score.
+
+    Attributes:
+        ref: What they were compared with.
+        results: Jobs (source = the clip, target = its page) and matches, best first.
+        failed: Jobs that failed, with their errors.
+        has_pages: Whether the pages were written.
+    """
+
+    ref: Path
+    results: tuple[tuple[Job, MatchResult], ...]
+    failed: tuple[tuple[Job, Exception], ...]
+    has_pages: bool
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """One row a clip, keys COLUMNS: those with a score first, then those that failed; None = not known."""
+        for rank, (job, result) in enumerate(self.results, start=1):
+            told = match_json(result)
+            values = {**told, **told["subscores"], "coverage": told["subscores"]["coverage"]}
+            values |= {"rank": rank, "query": job.source.name, "error": None}
+            values["page"] = job.target.name if self.has_pages else None
+            yield {column: values[column] for column in COLUMNS}
+        for job, error in self.failed:
+            yield dict.fromkeys(COLUMNS) | {"query": job.source.name, "error": str(error)}
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `poseflow match --json` prints of a folder; a match's keys are those of one match."""
+        return {
+            "ref": str(self.ref),
+            "results": [
+                {"rank": rank, "query": str(job.source), **match_json(result)}
+                for rank, (job, result) in enumerate(self.results, start=1)
+            ],
+            "failed": [{"query": str(job.source), "error": str(error)} for job, error in self.failed],
+        }
+
+    def to_text(self) -> str:
+        """A table for the terminal."""
+        lines = [f"{'rank':>4}  {'score':>5}  {'timing':>6}  {'tempo':>5}  {'mirrored':<8}  query"]
+        for rank, (job, result) in enumerate(self.results, start=1):
+            mirrored = {True: "yes", False: "no", None: "unknown"}[result.is_mirrored]
+            figures = f"{_whole(result.score):>5}  {_whole(result.timing_score):>6}  {_tempo(result.tempo):>5}"
+            lines.append(f"{rank:>4}  {figures}  {mirrored:<8}  {job.source.name}")
+        return "\n".join(lines)
+
+
+def list_clips(folder: str | Path) -> list[Path]:
+    """The videos and .parquet files of a folder, not of its sub-folders, by name.
+
+    Raises:
+        VideoError: There are none.
+    """
+    found = sorted(p for p in Path(folder).iterdir() if p.is_file() and p.suffix.lower() in CLIP_SUFFIXES)
+    if not found:
+        raise VideoError(f"{folder}: a folder without videos and .parquet files; name another one")
+    return found
+
+
+def match_folder(
+    ref: str | Path,
+    folder: str | Path,
+    *,
+    load: Callable[[Path], EmbeddedClip],
+    compare: Callable[[EmbeddedClip, EmbeddedClip], MatchResult],
+    output: str | Path | None = None,
+    write_page: PageWriter | None = None,
+) -> Ranking:
+    """Every clip of a folder compared with one reference; a clip that fails does not stop the others.
+
+    Args:
+        ref: The reference's file; it is left out where it lies in the folder itself.
+        folder: The clips.
+        load: Makes a clip of a file (`poseflow.load.load_clip`).
+        compare: Compares reference and query (`poseflow.match_people.match_clips`).
+        output: Folder for ranking.csv, ranking.parquet, index.html and the pages; None = nothing is written.
+        write_page: Writes each page.
+
+    Raises:
+        VideoError: The folder holds no clips, or the reference cannot be read.
+        NothingToScoreError: Nobody was found in the reference.
+        OutputError: `output` cannot be written.
+    """
+    target = Path(output) if output is not None else Path()
+    if output is not None:
+        _make_folder(target)
+    sources = [path for path in list_clips(folder) if path.resolve() != Path(ref).resolve()]
+    ref_clip = load(Path(ref))
+
+    def work(job: Job) -> MatchResult:
+        try:
+            query = load(job.source)
+            result = compare(ref_clip, query)
+        except ValueError as error:  # e.g. nobody has the id that was asked for
+            raise NothingToScoreError(str(error)) from error
+        if write_page is not None and output is not None:
+            write_page(job, query, result)
+        return result
+
+    report = run_batch([Job(path, target / f"{path.name}.html") for path in sources], work)
+    ranking = _ranked(Path(ref), report, has_pages=write_page is not None and output is not None)
+    if output is not None:
+        write_ranking(ranking, target)
+    return ranking
+
+
+def write_ranking(ranking: Ranking, folder: Path) -> None:
+    """Writes ranking.csv, ranking.parquet and index.html into an existing folder."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = list(ranking.rows())
+    with atomic_path(folder / f"{RANKING}.csv") as path, path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    with atomic_path(folder / f"{RANKING}.parquet") as path:
+        pq.write_table(pa.Table.from_pylist(rows, schema=_schema()), path)
+    with atomic_path(folder / INDEX) as path:
+        path.write_text(index_page(ranking), encoding="utf-8")
+
+
+def index_page(ranking: Ranking) -> str:
+    """The ranking as one HTML page that needs nothing else; every string is escaped."""
+    heads = "".join(f"<th>{title}</th>" for title in ("rank", "clip", "score", "timing", "tempo", "mirrored", ""))
+    body = "\n".join(_index_row(row) for row in ranking.rows())
+    title = html.escape(f"Compared with {ranking.ref.name}")
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
+table {{ border-collapse: collapse; width: 100%; }}
+th, td {{ text-align: left; padding: .35rem .6rem; border-bottom: 1px solid #8886; }}
+td.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
+</style></head>
+<body><h1>{title}</h1>
+<p>Score: 100 = one person repeating the movement, 60 = another competent person, 0 = another movement.</p>
+<table><thead><tr>{heads}</tr></thead><tbody>
+{body}
+</tbody></table></body></html>
+"""
+
+
+def _index_row(row: dict[str, Any]) -> str:
+    name = html.escape(str(row["query"]))
+    if row["page"] is not None:
+        name = f'<a href="{html.escape(quote(row["page"]), quote=True)}">{name}</a>'
+    if row["error"] is not None:
+        return f'<tr><td></td><td>{name}</td><td colspan="5">{html.escape(row["error"])}</td></tr>'
+    mirrored = {True: "yes", False: "no", None: "unknown"}[row["is_mirrored"]]
+    figures = (_whole(row["score"]), _whole(row["timing"]), _tempo(row["tempo"]))
+    cells = "".join(f'<td class="number">{figure}</td>' for figure in figures)
+    return f'<tr><td class="number">{row["rank"]}</td><td>{name}</td>{cells}<td>{mirrored}</td><td></td></tr>'
+
+
+def _ranked(ref: Path, report: BatchReport[MatchResult], *, has_pages: bool) -> Ranking:
+    best_first = sorted(report.done, key=lambda item: (-item[1].score, -item[1].match_probability, item[0].source.name))
+    return Ranking(ref, tuple(best_first), report.failed, has_pages)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: the folder cannot be made ({error.strerror}); choose another output") from error
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    kinds = {
+        "rank": pa.int32(), "query": pa.string(), "is_mirrored": pa.bool_(), "ref_person": pa.int32(),
+        "query_person": pa.int32(), "page": pa.string(), "error": pa.string(), "signature": pa.string(),
+    }  # fmt: skip
+    return pa.schema([(column, kinds.get(column, pa.float64())) for column in COLUMNS])
+
+
+def _whole(figure: float | None) -> str:
+    return "-" if figure is None or math.isnan(figure) else f"{figure:.0f}"
+
+
+def _tempo(figure: float | None) -> str:
+    return "-" if figure is None or math.isnan(figure) else f"{figure:.2f}"

@@ -1,0 +1,73 @@
+"""From the mean expected error along a path to a score: anchors learnt on repeated movements, by embedding model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from poseflow.embedding_cost import PairScorer
+
+DEFAULTS_FILE = Path(__file__).with_name("match_defaults.json")
+"""Written by `scripts/learn_match_defaults.py`: model id -> what it learnt, and from what."""
+UNLEARNT_EVIDENCE = 0.0028
+"""Least mirror evidence for a model that has no entry: that of vvipe-cmu-v1."""
+
+
+@dataclass(frozen=True)
+class MatchDefaults:
+    """What a score needs to know about an embedding model.
+
+    Attributes:
+        repeat: Mean expected NP-MPJPE along the path of one person repeating a movement: score 100.
+        other_person: The same of another competent person: score 60.
+        other_movement: The same of two different movements: score 0.
+        mirror_evidence: `poseflow.mirror.judge_mirror`.
+        origin: What they were learnt from.
+    """
+
+    repeat: float
+    other_person: float
+    other_movement: float
+    mirror_evidence: float
+    origin: str
+
+    def __post_init__(self) -> None:
+        if not 0 < self.repeat < self.other_person < self.other_movement:
+            raise ValueError(
+                "MatchDefaults: expected 0 < repeat < other_person < other_movement, got "
+                f"{self.repeat}, {self.other_person}, {self.other_movement}"
+            )
+
+    def score(self, distance: float) -> float:
+        """Score 0 to 100 of a mean expected NP-MPJPE: straight lines between the anchors; NaN stays NaN."""
+        anchors = (self.repeat, self.other_person, self.other_movement)
+        return float(np.interp(distance, anchors, (100.0, 60.0, 0.0)))
+
+    @property
+    def signature(self) -> str:
+        """The anchors, as a match's signature names them."""
+        return f"{self.repeat:.3f}/{self.other_person:.3f}/{self.other_movement:.3f}"
+
+
+def match_defaults(scorer: PairScorer) -> MatchDefaults:
+    """The learnt defaults of the scorer's model; without an entry, a line between its calibration's own anchors."""
+    known = read_defaults().get(scorer.model_id)
+    if known is not None:
+        return known
+    near, far = scorer.score_anchors
+    origin = "calibration of the model: one pose in two views, unrelated poses"
+    return MatchDefaults(near, near + 0.4 * (far - near), far, UNLEARNT_EVIDENCE, origin)
+
+
+@cache
+def read_defaults(path: Path = DEFAULTS_FILE) -> Mapping[str, MatchDefaults]:
+    """Model id -> defaults, as the file has them."""
+    written: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    fields = MatchDefaults.__dataclass_fields__
+    return {model: MatchDefaults(**{name: entry[name] for name in fields}) for model, entry in written.items()}
