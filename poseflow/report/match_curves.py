@@ -84,9 +84,7 @@ def lanes_of(match_json: Mapping[str, Any], sync: SyncPath) -> list[Lane]:
     colours = label_colours([str(line.get("joint") or "") for line in feedback])
     lanes = [
         Lane("Feedback", [_span(line, sync, colours[str(line.get("joint") or "")]) for line in feedback]),
-        Lane(
-            "Tempo", [_span(line, sync, 6) for key in ("tempo_changes", "pauses") for line in match_json.get(key) or []]
-        ),
+        Lane("Tempo", _tempo_spans(match_json, sync)),
         Lane("Not seen", _unseen_spans(match_json, sync)),
     ]
     return [lane for lane in lanes if lane.spans]
@@ -102,10 +100,10 @@ def joint_numbers(words: str) -> list[int]:
     return [H36M17.index(joint) for joint in H36M17.joints if name and name in joint.split("_")]
 
 
-def _positions(line: Mapping[str, Any], sync: SyncPath) -> dict[str, float]:
+def _positions(line: Mapping[str, Any], sync: SyncPath, *, clip: int = QUERY) -> dict[str, float]:
     start_s = float(line.get("start_s") or 0.0)
     end_s = float(start_s if line.get("end_s") is None else line["end_s"])
-    start, end = sync.position_of([start_s, max(start_s, end_s)], clip=QUERY)
+    start, end = sync.position_of([start_s, max(start_s, end_s)], clip=clip)
     return {"start": round(float(start), 3), "end": round(float(max(start, end)), 3)}
 
 
@@ -113,6 +111,20 @@ def _span(line: Mapping[str, Any], sync: SyncPath, colour: int) -> Span:
     places = _positions(line, sync)
     label = str(line.get("joint") or line.get("text") or "").replace("_", " ")
     return Span(places["start"], places["end"], label, str(line.get("text") or label), colour)
+
+
+def _tempo_spans(match_json: Mapping[str, Any], sync: SyncPath) -> list[Span]:
+    changes = [_span(line, sync, 6) for line in match_json.get("tempo_changes") or []]
+    return changes + [_pause_span(pause, sync) for pause in match_json.get("pauses") or []]
+
+
+def _pause_span(pause: Mapping[str, Any], sync: SyncPath) -> Span:
+    """A pause, whose times are those of the clip that pauses (`side`)."""
+    is_ref = pause.get("side") == "ref"
+    places = _positions(pause, sync, clip=0 if is_ref else QUERY)
+    length_s = float(pause.get("end_s") or 0) - float(pause.get("start_s") or 0)
+    text = str(pause.get("text") or f"the {'reference' if is_ref else 'query'} pauses for {length_s:.1f} s")
+    return Span(places["start"], places["end"], "pause", text, 5)
 
 
 def _unseen_spans(match_json: Mapping[str, Any], sync: SyncPath) -> list[Span]:

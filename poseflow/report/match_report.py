@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from poseflow.records import EmbeddedClip, EmbeddingTrack, PoseTrack
 from poseflow.report.browser_video import BrowserVideo, write_browser_video
 from poseflow.report.clips import PoseDecoder, clip_data, pose_data, skeleton_json
-from poseflow.report.files import ReportFiles, check_report_path, write_page
+from poseflow.report.files import MAX_PAGE_BYTES, PageBuilder, ReportFiles, check_report_path, write_page
 from poseflow.report.match_curves import curves_data, lanes_of, marks_of, played_path
 from poseflow.report.match_words import feedback_html, summary_html, tables_html
 from poseflow.report.page import BASE_SCRIPTS, build_page, read_asset
@@ -64,11 +64,12 @@ def write_report(
     query_video: str | Path | None = None,
     video: bool = True,
     show_progress: bool = False,
+    max_bytes: int = MAX_PAGE_BYTES,
 ) -> ReportFiles:
     """Writes the page of a match, which works from disk with no network.
 
     Args:
-        path: Ends in .html. Where the clips make it larger than 25 MB, a folder of that name (without .html) is
+        path: Ends in .html. Where the clips make it larger than `max_bytes`, a folder of that name (without .html) is
             written instead, with the page and both clips.
         match_json: What `poseflow.match.match_json` gives; features that it lacks are left out of the page.
         ref, query: The clips that were matched.
@@ -76,6 +77,7 @@ def write_report(
         ref_video, query_video: Their videos; None = there is none, and the skeleton is shown alone.
         video: False = skeletons alone: the page then holds no picture of anybody.
         show_progress: Whether to show progress on stderr where that is a terminal.
+        max_bytes: The most that one file may have.
 
     Raises:
         ValueError: `match_json` is of other clips: it names a person who is not in them.
@@ -100,15 +102,24 @@ def write_report(
             "feedback": marks,
             "stills": _stills(sides, shown, sync, moments),
         }
-        title = f"{sides[0].name} and {sides[1].name}: match"
-        body = _body(match_json, sides)
-
-        def build(inside: Mapping[str, bytes], beside: Mapping[str, str]) -> str:
-            clips = [_clip(side, one, beside) for side, one in zip(sides, shown, strict=True)]
-            return build_page(title=title, body=body, data={**data, "clips": clips}, scripts=_SCRIPTS, videos=inside)
-
         written = {_VIDEO_NAMES[side.number]: one.path for side, one in zip(sides, shown, strict=True) if one}
-        return write_page(path, written, build=build)
+        return write_page(path, written, build=_builder(match_json, sides, shown, data), max_bytes=max_bytes)
+
+
+def _builder(
+    match_json: Mapping[str, Any],
+    sides: Sequence[_Side],
+    shown: Sequence[BrowserVideo | None],
+    data: Mapping[str, Any],
+) -> PageBuilder:
+    title = f"{sides[0].name} and {sides[1].name}: match"
+    body = _body(match_json, sides)
+
+    def build(inside: Mapping[str, bytes], beside: Mapping[str, str]) -> str:
+        clips = [_clip(side, one, beside) for side, one in zip(sides, shown, strict=True)]
+        return build_page(title=title, body=body, data={**data, "clips": clips}, scripts=_SCRIPTS, videos=inside)
+
+    return build
 
 
 def _side(

@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-PATH_TOLERANCE_S = 0.02
+PATH_TOLERANCE_S = 0.03
 """How far the played path may lie from the matched one, in either clip: the steps of 1/30 s become even slopes."""
+_SMOOTHED_S = 0.2
+"""Stretch over which it is averaged, in seconds of both clips together: six steps of an alignment at 30 Hz."""
+_CORNER_TOLERANCE_S = 0.008
+_FINE_S = 1 / 120
 WAITING_SLOPE = 3.2
 """From this slope on the reference waits for the query; a matched tempo is at most 3."""
 TEMPO_WINDOW_S = 0.5
@@ -74,7 +78,7 @@ def matched_path(ref_s: ArrayLike, query_s: ArrayLike) -> SyncPath:
     steps = np.stack([np.asarray(ref_s, np.float64), np.asarray(query_s, np.float64)], axis=1)
     if not len(steps) or (np.diff(steps, axis=0) < 0).any():
         raise ValueError("matched_path: expected at least one step, and times that never fall")
-    corners = _simplified(steps[np.concatenate([[True], (np.diff(steps, axis=0) > 0).any(1)])])
+    corners = _simplified(_smoothed(steps[np.concatenate([[True], (np.diff(steps, axis=0) > 0).any(1)])]))
     ref_steps, query_steps = np.diff(corners, axis=0).T
     lengths = np.where(query_steps > WAITING_SLOPE * ref_steps, query_steps, ref_steps)
     # A sliver of the reference against nothing of the query still takes its time: positions rise.
@@ -91,8 +95,20 @@ def tempo_at(path: SyncPath, position_s: NDArray[np.float64]) -> NDArray[np.floa
     return np.where(np.isfinite(tempo), tempo, np.nan)
 
 
+def _smoothed(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The path finely sampled along the sum of both times, each point the mean of a window that shrinks at the ends."""
+    along = points.sum(1) - points[0].sum()
+    count = int(np.ceil(along[-1] / _FINE_S))
+    fine = np.linspace(0, along[-1], count + 1)
+    sampled = np.stack([np.interp(fine, along, points[:, column]) for column in (0, 1)], axis=1)
+    sums = np.concatenate([np.zeros((1, 2)), np.cumsum(sampled, axis=0)])
+    index = np.arange(count + 1)
+    half = np.minimum(round(_SMOOTHED_S / 2 / _FINE_S), np.minimum(index, count - index))
+    return np.asarray((sums[index + half + 1] - sums[index - half]) / (2 * half + 1)[:, None])
+
+
 def _simplified(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The corners of a polyline within PATH_TOLERANCE_S of `points` in both coordinates (Douglas and Peucker).
+    """The corners of a polyline within _CORNER_TOLERANCE_S of `points` in both coordinates (Douglas and Peucker).
 
     Between rising ends, the least of the larger of both coordinates' distances to the chord has a closed form.
     """
@@ -107,7 +123,7 @@ def _simplified(points: NDArray[np.float64]) -> NDArray[np.float64]:
         x, y = (points[first + 1 : last] - points[first]).T
         distance = np.abs(x * rise - y * run) / (run + rise)
         worst = int(np.argmax(distance))
-        if distance[worst] > PATH_TOLERANCE_S:
+        if distance[worst] > _CORNER_TOLERANCE_S:
             kept[first + 1 + worst] = True
             stack += [(first, first + 1 + worst), (first + 1 + worst, last)]
     return points[kept]

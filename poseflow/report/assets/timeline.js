@@ -11,6 +11,7 @@
     const marked = poseflow.element("button", { type: "button", class: `span span-${span.colour}`, tabindex: "-1", title: span.text, "aria-label": span.text }, span.label);
     const whole = clock.duration || 1;
     marked.style.left = `${(100 * span.start) / whole}%`;
+    marked.style.setProperty("--row", span.row);
     marked.style.width = `${(100 * (span.end - span.start)) / whole}%`;
     marked.addEventListener("click", () => clock.seek(span.start));
     return marked;
@@ -39,6 +40,7 @@
     const spans = [];
     for (const lane of lanes) {
       const track = poseflow.element("div", { class: "track" });
+      track.style.setProperty("--rows", 1 + Math.max(...lane.spans.map(({ row }) => row)));
       for (const span of lane.spans) {
         const marked = makeSpan(span, clock);
         spans.push({ ...span, marked });
