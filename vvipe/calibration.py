@@ -14,6 +14,9 @@ from scipy.special import expit
 from vvipe.view_pairs import ViewPairs
 
 
+_LOG_RANGE = (-20.0, 5.0)
+
+
 @dataclass(frozen=True)
 class Calibration:
     """Fitted on pairs of views of carve-out poses; d = embedding distance, u = the two poses' uncertainties.
@@ -89,8 +92,9 @@ def _fit_error(squares: NDArray, true_error: NDArray) -> NDArray:
     def residuals(log_coefficients: NDArray) -> NDArray:
         return np.sqrt(squares @ np.exp(log_coefficients)) - true_error
 
-    start = np.log([np.mean(true_error**2) / np.mean(squares[:, 0]) / 2, 0.1, 1e-3])
-    return np.exp(least_squares(residuals, start, bounds=(-20, 5)).x)
+    slope = np.mean(true_error**2) / max(np.mean(squares[:, 0]), 1e-12) / 2
+    start = np.log(np.maximum([slope, 0.1, 1e-3], 1e-8)).clip(*_LOG_RANGE)
+    return np.exp(least_squares(residuals, start, bounds=_LOG_RANGE).x)
 
 
 def fit_logistic(features: NDArray, labels: NDArray) -> NDArray:

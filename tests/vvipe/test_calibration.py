@@ -64,3 +64,10 @@ def test_calibration_error_of_a_known_case():
     is_match = np.array([True] * 5 + [False] * 5 + [False] * 10)
     # Two bins of equal mass: |0.95 - 0.5| for half of the pairs, |0.05 - 0| for the other half.
     assert calibration_error(probability, is_match, bins=2) == pytest.approx(0.25)
+
+
+def test_views_of_one_pose_alone_can_be_fitted():
+    still = np.zeros(40)
+    pairs = ViewPairs(np.linspace(0.1, 1, 40), still + 0.1, still + 0.1, still, np.arange(40))
+    calibration = fit_calibration(pairs, same=pairs, unrelated=pairs)
+    assert calibration.expected_error(0.5, 0.1, 0.1) < 0.02
