@@ -13,7 +13,6 @@ from scipy.special import expit
 
 from vvipe.view_pairs import ViewPairs
 
-
 _LOG_RANGE = (-20.0, 5.0)
 
 
