@@ -50,6 +50,30 @@ def lifting(mocap: Path, seed: int, model: str | None, as_json: bool) -> None:
     _print(run_lifting(mocap, embedder=make_embedder(model), seed=seed), as_json)
 
 
+@command.command("occlusion")
+@_MOCAP
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the noise and of the hidden joints.")
+@_MODEL
+@_JSON
+def occlusion(mocap: Path, seed: int, model: str | None, as_json: bool) -> None:
+    """Cross-view Hit@1 on HDM05 when joints are missing."""
+    from poseflow_benchmarks.occlusion import run_occlusion
+
+    _print(run_occlusion(mocap, embedder=make_embedder(model), seed=seed), as_json)
+
+
+@command.command("calibration")
+@_MOCAP
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the noise and of the pairs.")
+@_MODEL
+@_JSON
+def calibration(mocap: Path, seed: int, model: str | None, as_json: bool) -> None:
+    """What match probability and uncertainty are worth on HDM05's cross-view pairs."""
+    from poseflow_benchmarks.calibration import run_calibration
+
+    _print(run_calibration(mocap, embedder=make_embedder(model), seed=seed), as_json)
+
+
 @command.command("sync")
 @click.option("--ref", required=True, type=FILE, help="Video of one camera.")
 @click.option("--query", required=True, type=FILE, help="Video of another camera, synchronised with it.")
