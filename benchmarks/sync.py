@@ -21,13 +21,12 @@ from numpy.typing import NDArray
 
 from poseflow.costs import PairDistance
 from poseflow.detect.protocol import PosePredictor
-from poseflow.embed import embed_keypoints_file, embed_video
+from poseflow.embed import embed_keypoints_file, embed_video, steady_track
 from poseflow.errors import NothingToScoreError
 from poseflow.match import embedding_cost, series_of
 from poseflow.metadata import package_versions
 from poseflow.people import choose_people
 from poseflow.records import EmbeddedClip, EmbeddingTrack, PoseTrack
-from poseflow.smoothing import smooth_track
 from poseflow.store import write_clip
 from poseflow.time_alignment import align_in_time
 from poseflow.time_series import TimeSeries
@@ -230,7 +229,7 @@ def _person(clip: EmbeddedClip) -> tuple[PoseTrack, EmbeddingTrack]:
     """The `auto` person; its keypoints are smoothed where those that were embedded are."""
     chosen = choose_people(clip.tracks, person="auto", frame_size=clip.metadata.size)[0]
     track, embedding = clip.person(chosen.person_id)
-    return (smooth_track(track) if clip.metadata.is_smoothed else track), embedding
+    return (steady_track(track) if clip.metadata.is_smoothed else track), embedding
 
 
 def _both_ways(system: _System, settings: SyncSettings) -> tuple[list[NDArray], list[NDArray]]:

@@ -26,6 +26,7 @@ from poseflow.records import ClipMetadata, EmbeddedClip, EmbeddingTrack, Frame, 
 from poseflow.smoothing import smooth_track
 from poseflow.store import read_metadata, read_tracks
 from poseflow.tracking import track_people
+from poseflow.unswap import unswap_track
 from poseflow.video import probe, read_frames, read_webcam
 from vvipe.skeleton import COCO17, conversion_indices
 
@@ -194,8 +195,13 @@ def embed_people(
 
 
 def embed_tracks(tracks: Sequence[PoseTrack], embedder: Embedder, *, smooth: bool = True) -> tuple[EmbeddingTrack, ...]:
-    """The embeddings of each track, frame by frame, of the smoothed or of the raw keypoints."""
-    return tuple(_embed_track(smooth_track(track) if smooth else track, embedder) for track in tracks)
+    """The embeddings of each track, frame by frame, of the raw keypoints or of `steady_track`s."""
+    return tuple(_embed_track(steady_track(track) if smooth else track, embedder) for track in tracks)
+
+
+def steady_track(track: PoseTrack) -> PoseTrack:
+    """The track as it is embedded where smoothing is on: exchanged sides put right, then smoothed."""
+    return smooth_track(unswap_track(track))
 
 
 def _embed_track(track: PoseTrack, embedder: Embedder) -> EmbeddingTrack:
