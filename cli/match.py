@@ -17,8 +17,12 @@ from poseflow.mirror import MIRROR_CHOICES
 from .options import FILE, default_of, detector_options, embedding_options, make_embedder, person_option
 
 if TYPE_CHECKING:
+    from poseflow.batch import Job
     from poseflow.match_group import Ranking
     from poseflow.records import EmbeddedClip, MatchResult
+    from vvipe.embedder import Embedder
+
+    Clips = tuple[EmbeddedClip, EmbeddedClip]
 
 
 @click.command(name="match")
@@ -46,10 +50,13 @@ if TYPE_CHECKING:
 @embedding_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the whole path.")
 @click.option("--overlay", type=FILE, metavar="OUT.mp4", help="Write both videos side by side, aligned in time.")
-@click.option("-o", "--output", type=click.Path(file_okay=False), help="Of a folder: where ranking and index go.")
+@click.option("--report", type=FILE, metavar="OUT.html", help="Write a page with both clips in step; works offline.")
+@click.option("--video/--no-video", default=True, show_default=True, help="Pages with films, or skeletons alone.")
+@click.option("-o", "--output", type=click.Path(file_okay=False), help="Of a folder: where ranking and pages go.")
 def command(
     ref: str, query: str, ref_person: str, query_person: str, get_detector: Callable[[], Any], model: str | None,
-    smooth: bool, as_json: bool, overlay: str | None, output: str | None, **settings: Any,
+    smooth: bool, as_json: bool, overlay: str | None, report: str | None, video: bool, output: str | None,
+    **settings: Any,
 ) -> None:  # fmt: skip
     """Compares the movements of two people, whatever cameras filmed them.
 
@@ -60,9 +67,8 @@ def command(
     from poseflow.load import load_clip
     from poseflow.match_people import match_clips
 
-    _check_usage(query, overlay, output)
-    if overlay:
-        _check_overlay(overlay, ref, query)
+    _check_usage(query, overlay, report, output)
+    _check_outputs(overlay, report, ref, query)
     embedder = make_embedder(model)
 
     def load(path: str | Path) -> EmbeddedClip:
@@ -72,10 +78,11 @@ def command(
         people = {"ref_person": ref_person, "query_person": query_person}
         return match_clips(ref_clip, query_clip, embedder=embedder, settings=MatchSettings(**settings), **people)
 
-    if Path(query).is_dir():
-        from poseflow.match_group import match_folder
+    def write_page(path: str | Path, result: MatchResult, clips: Clips, query_path: str | Path) -> Path:
+        return _write_page(path, result, clips, (ref, query_path), embedder=embedder, video=video)
 
-        _print_ranking(match_folder(ref, query, load=load, compare=compare, output=output), as_json=as_json)
+    if Path(query).is_dir():
+        _match_folder(ref, query, load=load, compare=compare, output=output, write_page=write_page, as_json=as_json)
         return
     clips = (load(ref), load(query))
     result = compare(*clips)
@@ -84,19 +91,77 @@ def command(
         from poseflow.match_video import write_overlay
 
         write_overlay(overlay, result, ref_path=ref, ref=clips[0], query_path=query, query=clips[1])
+    if report:
+        write_page(report, result, clips, query)
 
 
-def _check_usage(query: str, overlay: str | None, output: str | None) -> None:
+def _check_usage(query: str, overlay: str | None, report: str | None, output: str | None) -> None:
     if Path(query).is_dir() and overlay:
         raise click.UsageError("--overlay draws two videos; --query is a folder")
+    if Path(query).is_dir() and report:
+        raise click.UsageError("--report is one page; --query is a folder: --output takes a page for each clip")
     if output and not Path(query).is_dir():
         raise click.UsageError("--output belongs to a folder as --query")
 
 
-def _check_overlay(overlay: str, ref: str, query: str) -> None:
-    from poseflow.match_video import check_overlay
+def _check_outputs(overlay: str | None, report: str | None, ref: str, query: str) -> None:
+    """Before the long work."""
+    if overlay:
+        from poseflow.match_video import check_overlay
 
-    check_overlay(overlay, ref_path=ref, query_path=query)
+        check_overlay(overlay, ref_path=ref, query_path=query)
+    if report:
+        from poseflow.report import check_report_path
+
+        check_report_path(report, ref, query)
+
+
+def _write_page(
+    path: str | Path,
+    result: MatchResult,
+    clips: Clips,
+    sources: tuple[str | Path, str | Path],
+    *,
+    embedder: Embedder,
+    video: bool,
+) -> Path:
+    from poseflow.match_json import match_json
+    from poseflow.report import write_report
+    from poseflow.store import is_clip_file
+
+    videos = [None if is_clip_file(source) else source for source in sources]
+    files = write_report(
+        path,
+        match_json(result),
+        *clips,
+        embedder=embedder,
+        ref_video=videos[0],
+        query_video=videos[1],
+        video=video,
+        show_progress=True,
+    )
+    if files.note:
+        click.echo(files.note, err=True)
+    return files.page
+
+
+def _match_folder(
+    ref: str,
+    folder: str,
+    *,
+    load: Callable[[str | Path], EmbeddedClip],
+    compare: Callable[[EmbeddedClip, EmbeddedClip], MatchResult],
+    output: str | None,
+    write_page: Callable[[str | Path, MatchResult, Clips, str | Path], Path],
+    as_json: bool,
+) -> None:
+    from poseflow.match_group import match_folder
+
+    def write(job: Job, ref_clip: EmbeddedClip, clip: EmbeddedClip, result: MatchResult) -> Path:
+        return write_page(job.target, result, (ref_clip, clip), job.source)
+
+    ranking = match_folder(ref, folder, load=load, compare=compare, output=output, write_page=write)
+    _print_ranking(ranking, as_json=as_json)
 
 
 def _print_match(result: MatchResult, *, as_json: bool) -> None:
@@ -109,8 +174,8 @@ def _print_match(result: MatchResult, *, as_json: bool) -> None:
 
 
 def _print_ranking(ranking: Ranking, *, as_json: bool) -> None:
-    for job, error in ranking.failed:
-        click.echo(f"failed: {job.source}: {error}", err=True)
+    for path, error in ranking.failed:
+        click.echo(f"failed: {path}: {error}", err=True)
     click.echo(json.dumps(ranking.to_json(), allow_nan=False) if as_json else ranking.to_text())
     if ranking.failed:
         count = len(ranking.results) + len(ranking.failed)

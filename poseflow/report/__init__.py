@@ -7,7 +7,7 @@
 * `timeline.Lane` and `Span` feed the strip of coloured spans (`assets/timeline.js`).
 """
 
-from poseflow.report.files import ReportFiles
+from poseflow.report.files import ReportFiles, check_report_path
 from poseflow.report.match_report import write_report
 
-__all__ = ["ReportFiles", "write_report"]
+__all__ = ["ReportFiles", "check_report_path", "write_report"]

@@ -79,27 +79,17 @@ def extent(points: NDArray[np.floating]) -> list[float]:
     return [*(low - room).round(1).tolist(), *(high + room).round(1).tolist()]
 
 
-def pose_data(
-    track: EmbeddingTrack, *, decoder: PoseDecoder, start_s: float, end_s: float, is_mirrored: bool = False
-) -> dict[str, Any]:
+def pose_data(track: EmbeddingTrack, *, decoder: PoseDecoder, start_s: float, end_s: float) -> dict[str, Any]:
     """Canonical 3D poses of the span as figure3d.js reads them; NaN where the person could not be embedded.
 
     Args:
         track: The person's embeddings.
         decoder: The model that made them.
         start_s, end_s: The span.
-        is_mirrored: Whether to give the poses of the person's mirror image.
     """
     rows = (track.time_s >= start_s - TIME_STEP_S) & (track.time_s <= end_s + TIME_STEP_S)
     poses = np.full((int(rows.sum()), H36M17.n_joints, 3), np.nan)
     is_known = track.valid[rows]
     if is_known.any():
         poses[is_known] = decoder.decode(track.vectors[rows][is_known])
-    if is_mirrored:
-        poses = mirrored_poses(poses)
     return {"time": pack_array(track.time_s[rows], step=TIME_STEP_S), "points": pack_array(poses, step=POSE_STEP)}
-
-
-def mirrored_poses(poses: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Canonical poses (..., 17, 3) of the mirror image: y, through the hips, turned; left and right swapped."""
-    return poses[..., H36M17.flip_order, :] * np.array([1.0, -1.0, 1.0])

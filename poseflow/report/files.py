@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from poseflow.errors import OutputError
 from poseflow.output import atomic_path, check_writable
@@ -21,7 +22,7 @@ class ReportFiles:
     """What was written.
 
     Attributes:
-        page: The HTML file.
+        page: The HTML file; where there is a folder, the one in it (a file at the path that was asked for leads there).
         videos: Files that it needs beside it; empty = it stands alone.
         size_bytes: Of everything together.
     """
@@ -62,7 +63,7 @@ def write_page(
     build: PageBuilder,
     max_bytes: int = MAX_PAGE_BYTES,
 ) -> ReportFiles:
-    """Writes `path` with the videos inside, or, beyond `max_bytes`, a folder of that name without .html.
+    """Writes `path` with the videos inside, or, beyond `max_bytes`, a folder of that name without .html beside it.
 
     Args:
         path: Ends in .html.
@@ -84,6 +85,8 @@ def write_page(
 
 def _write_folder(path: Path, videos: Mapping[str, Path], build: PageBuilder) -> ReportFiles:
     folder = path.with_suffix("")
+    if folder.exists() and not folder.is_dir():  # e.g. clip.mp4 beside clip.mp4.html
+        folder = path.with_name(f"{path.stem}-report")
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
@@ -91,7 +94,16 @@ def _write_folder(path: Path, videos: Mapping[str, Path], build: PageBuilder) ->
     written = tuple(_write(folder / f"{name}.mp4", video.read_bytes()) for name, video in videos.items())
     html = build({}, {name: f"{name}.mp4" for name in videos}).encode("utf-8")
     page = _write(folder / path.name, html)
+    _write(path, _signpost(f"{quote(folder.name)}/{quote(path.name)}").encode("utf-8"))
     return ReportFiles(page, written, len(html) + sum(video.stat().st_size for video in written))
+
+
+def _signpost(address: str) -> str:
+    """A page that leads to another one."""
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0; url={address}">'
+        f'<title>Report</title><p><a href="{address}">The report is in the folder beside this file.</a></p></html>\n'
+    )
 
 
 def _write(path: Path, content: bytes) -> Path:

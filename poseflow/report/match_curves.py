@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from poseflow.match_records import Pause
+from poseflow.match_text import pause_text
 from poseflow.report.packing import pack_array
 from poseflow.report.sync_path import SyncPath, matched_path, tempo_at
 from poseflow.report.timeline import Lane, Span, label_colours
@@ -42,11 +44,10 @@ def played_path(match_json: Mapping[str, Any], times_s: Sequence[NDArray[np.floa
     return matched_path(*(np.array([times[0], times[0] + length_s]) for times in times_s))
 
 
-def curves_data(match_json: Mapping[str, Any], sync: SyncPath, *, anchors: tuple[float, float]) -> dict[str, Any]:
-    """The score and the tempo over the player's positions, as chart.js reads them."""
+def curves_data(match_json: Mapping[str, Any], sync: SyncPath, *, score: Callable[[float], float]) -> dict[str, Any]:
+    """The score and the tempo over the player's positions, as chart.js reads them; `score` is that of a distance."""
     steps = path_steps(match_json)
-    near, far = anchors
-    scores = np.clip(100 * (far - steps[:, 2]) / (far - near), 0, 100)
+    scores = np.array([score(distance) for distance in steps[:, 2]])
     grid = np.linspace(0, sync.duration_s, max(2, round(sync.duration_s / _TEMPO_STEP_S) + 1))
     tempo = tempo_at(sync, grid) if len(steps) > 1 else np.full(len(grid), np.nan)
     times = time_ticks(sync)
@@ -122,8 +123,7 @@ def _pause_span(pause: Mapping[str, Any], sync: SyncPath) -> Span:
     """A pause, whose times are those of the clip that pauses (`side`)."""
     is_ref = pause.get("side") == "ref"
     places = _positions(pause, sync, clip=0 if is_ref else QUERY)
-    length_s = float(pause.get("end_s") or 0) - float(pause.get("start_s") or 0)
-    text = str(pause.get("text") or f"the {'reference' if is_ref else 'query'} pauses for {length_s:.1f} s")
+    text = pause_text(Pause(pause["start_s"], pause["end_s"], "ref" if is_ref else "query"))
     return Span(places["start"], places["end"], "pause", text, 5)
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from poseflow.mirror import embed_mirrored
 from poseflow.records import EmbeddedClip, EmbeddingTrack, PoseTrack
 from poseflow.report.browser_video import BrowserVideo, write_browser_video
 from poseflow.report.clips import PoseDecoder, clip_data, pose_data, skeleton_json
@@ -23,20 +24,17 @@ from poseflow.report.page import BASE_SCRIPTS, build_page, read_asset
 from poseflow.report.stills import key_moments, still_data
 from poseflow.report.sync_path import SyncPath
 from poseflow.report.timeline import lanes_json
+from poseflow.score import match_defaults
 from vvipe.skeleton import H36M17
+
+if TYPE_CHECKING:
+    from vvipe.embedder import Embedder
 
 MARGIN_S = 0.5
 """How much of a clip before and behind the matched part goes on the page."""
 _SCRIPTS = (*BASE_SCRIPTS, "chart.js", "figure3d.js", "match_page.js")
 _ROLES = ("Reference", "Query")
 _VIDEO_NAMES = ("reference", "query")
-
-
-class ReportModel(PoseDecoder, Protocol):
-    """What a report needs of `vvipe.Embedder`."""
-
-    @property
-    def score_anchors(self) -> tuple[float, float]: ...
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def write_report(
     ref: EmbeddedClip,
     query: EmbeddedClip,
     *,
-    embedder: ReportModel,
+    embedder: Embedder,
     ref_video: str | Path | None = None,
     query_video: str | Path | None = None,
     video: bool = True,
@@ -88,6 +86,8 @@ def write_report(
     check_report_path(path, *videos)
     persons = [clip.person(match_json[f"{side}_person"]) for clip, side in ((ref, "ref"), (query, "query"))]
     sync = played_path(match_json, [track.time_s for track, _ in persons])
+    if match_json.get("is_mirrored") is True:  # what was compared is the mirror image
+        persons[1] = persons[1][0], embed_mirrored(query, persons[1][0].person_id, embedder)
     sides = [_side(i, (ref, query)[i], persons[i], videos[i], sync, match_json) for i in (0, 1)]
     marks = marks_of(match_json, sync)
     moments = key_moments(sync.duration_s, [(mark["start"] + mark["end"]) / 2 for mark in marks])
@@ -96,7 +96,7 @@ def write_report(
         data = {
             "path": sync.json(),
             "lanes": lanes_json(lanes_of(match_json, sync)),
-            "curves": curves_data(match_json, sync, anchors=embedder.score_anchors),
+            "curves": curves_data(match_json, sync, score=match_defaults(embedder).score),
             "poses": [_poses(side, embedder) for side in sides],
             "skeleton": {**skeleton_json(H36M17), "head": H36M17.index("head")},
             "feedback": marks,
@@ -180,9 +180,7 @@ def _clip(side: _Side, shown: BrowserVideo | None, beside: Mapping[str, str]) ->
 
 
 def _poses(side: _Side, decoder: PoseDecoder) -> dict[str, Any]:
-    return pose_data(
-        side.embeddings, decoder=decoder, start_s=side.start_s, end_s=side.end_s, is_mirrored=side.is_mirrored
-    )
+    return pose_data(side.embeddings, decoder=decoder, start_s=side.start_s, end_s=side.end_s)
 
 
 def _stills(

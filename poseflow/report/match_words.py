@@ -6,13 +6,10 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from poseflow.match_text import SUBSCORES
 from poseflow.report.tables import facts_html, table_html
 
-SCORES = {
-    "pose": "how alike the poses are at matched moments",
-    "timing": "how even the tempo is",
-    "coverage": "how much of the clip was seen and compared",
-}
+SCORE_MEANING = "100 = one person repeating the movement, 60 = another competent person, 0 = another movement"
 NO_FEEDBACK = "Nothing stands out: no correction is large and sure enough to be given."
 _TABLES = {"joints": "Joints", "segments": "Parts of the movement", "occurrences": "Where the movement occurs"}
 
@@ -20,11 +17,11 @@ _TABLES = {"joints": "Joints", "segments": "Parts of the movement", "occurrences
 def summary_html(result: Mapping[str, Any]) -> str:
     """The score, its parts, and what else the match says of the two clips."""
     parts = "".join(
-        _meter(name, value, SCORES.get(name, "")) for name, value in (result.get("subscores") or {}).items()
+        _meter(name, value, SUBSCORES.get(name, "")) for name, value in (result.get("subscores") or {}).items()
     )
     return (
         f'<div class="score"><p class="big">{_points(result.get("score"))}<small> / 100</small></p>'
-        f"<p>how alike the two movements are</p></div>"
+        f"<p>{escape(SCORE_MEANING)}</p></div>"
         f'<div class="meters">{parts}</div>{facts_html(_facts(result))}{_warnings(result)}'
     )
 
@@ -43,9 +40,19 @@ def feedback_html(feedback: Sequence[Mapping[str, Any]]) -> str:
 
 def tables_html(result: Mapping[str, Any]) -> str:
     """Every table that the match has."""
-    return "".join(
-        table_html(records, caption=caption) for key, caption in _TABLES.items() if (records := _records(result, key))
-    )
+    tables = [table_html(_records(result, key), caption=caption) for key, caption in _TABLES.items()]
+    return "".join(tables) + table_html(_matrix_records(result.get("matrix")), caption="Scores of all pairs")
+
+
+def _matrix_records(matrix: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """One record for each person of the reference, a key for each of the query's; none where there was no choice."""
+    if not matrix or len(matrix["ref_persons"]) * len(matrix["query_persons"]) < 2:
+        return []
+    names = [f"query {person}" for person in matrix["query_persons"]]
+    return [
+        {"": f"reference {person}", **dict(zip(names, row, strict=True))}
+        for person, row in zip(matrix["ref_persons"], matrix["scores"], strict=True)
+    ]
 
 
 def _records(result: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:

@@ -14,7 +14,7 @@
   const AHEAD_S = 0.02; // a video further ahead of its time stands still until it is due
   const BEHIND_S = 0.02; // the clock waits for a video that is further behind
   const LOST_S = 0.25; // beyond this a video is set, not steered
-  const GAIN = 3; // share of an error that is made good in a second
+  const GAIN = 5; // share of an error that is made good in a second
   const LOOK_S = 0.08; // how far ahead the path's slope is read
   const SLOWEST = 0.0625; // least rate that browsers play at
   const FASTEST = 8;
@@ -100,7 +100,7 @@
       const until = Math.min(position + LOOK_S * speed, duration);
       const slope = until > position ? (timeAt(track.clip, until) - timeAt(track.clip, position)) / (until - position) : 0;
       const rate = speed * slope - GAIN * ahead;
-      if (ahead > AHEAD_S || rate < SLOWEST || video.ended) { // playing on from the end would begin anew
+      if (ahead > AHEAD_S || (ahead >= 0 && rate < SLOWEST) || video.ended) { // played on, an ended one would begin anew
         if (!video.paused) video.pause();
         return;
       }
