@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from poseflow.batch import VIDEO_SUFFIXES, BatchReport, Job, run_batch
-from poseflow.errors import NothingToScoreError, OutputError, VideoError
+from poseflow.errors import NothingToScoreError, OutputError, PoseflowError, VideoError
 from poseflow.match_json import match_json
 from poseflow.output import atomic_path
 from poseflow.records import EmbeddedClip, MatchResult
@@ -24,8 +24,17 @@ COLUMNS = (
 )  # fmt: skip
 RANKING, INDEX = "ranking", "index.html"
 
-PageWriter = Callable[[Job, EmbeddedClip, MatchResult], None]
-"""Writes a page of one match to the job's target; its source is the query's file."""
+PageWriter = Callable[[Job, EmbeddedClip, EmbeddedClip, MatchResult], Path]
+"""Job (source = the query's file, target = its page), reference, query, match -> the page that was written."""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One clip of a folder, its match, and its page relative to the index (None = none was written)."""
+
+    query: Path
+    result: MatchResult
+    page: Path | None
 
 
 @dataclass(frozen=True)
@@ -34,45 +43,44 @@ class Ranking:
 
     Attributes:
         ref: What they were compared with.
-        results: Jobs (source = the clip, target = its page) and matches, best first.
-        failed: Jobs that failed, with their errors.
-        has_pages: Whether the pages were written.
+        results: Those that have a score, best first.
+        failed: Files that failed, with their errors.
     """
 
     ref: Path
-    results: tuple[tuple[Job, MatchResult], ...]
-    failed: tuple[tuple[Job, Exception], ...]
-    has_pages: bool
+    results: tuple[Ranked, ...]
+    failed: tuple[tuple[Path, PoseflowError], ...]
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """One row a clip, keys COLUMNS: those with a score first, then those that failed; None = not known."""
-        for rank, (job, result) in enumerate(self.results, start=1):
-            told = match_json(result)
+        for rank, ranked in enumerate(self.results, start=1):
+            told = match_json(ranked.result)
             values = {**told, **told["subscores"], "coverage": told["subscores"]["coverage"]}
-            values |= {"rank": rank, "query": job.source.name, "error": None}
-            values["page"] = job.target.name if self.has_pages else None
+            values |= {"rank": rank, "query": ranked.query.name, "error": None}
+            values["page"] = None if ranked.page is None else ranked.page.as_posix()
             yield {column: values[column] for column in COLUMNS}
-        for job, error in self.failed:
-            yield dict.fromkeys(COLUMNS) | {"query": job.source.name, "error": str(error)}
+        for query, error in self.failed:
+            yield dict.fromkeys(COLUMNS) | {"query": query.name, "error": str(error)}
 
     def to_json(self) -> dict[str, Any]:
         """The object that `poseflow match --json` prints of a folder; a match's keys are those of one match."""
         return {
             "ref": str(self.ref),
             "results": [
-                {"rank": rank, "query": str(job.source), **match_json(result)}
-                for rank, (job, result) in enumerate(self.results, start=1)
+                {"rank": rank, "query": str(ranked.query), **match_json(ranked.result)}
+                for rank, ranked in enumerate(self.results, start=1)
             ],
-            "failed": [{"query": str(job.source), "error": str(error)} for job, error in self.failed],
+            "failed": [{"query": str(query), "error": str(error)} for query, error in self.failed],
         }
 
     def to_text(self) -> str:
         """A table for the terminal."""
         lines = [f"{'rank':>4}  {'score':>5}  {'timing':>6}  {'tempo':>5}  {'mirrored':<8}  query"]
-        for rank, (job, result) in enumerate(self.results, start=1):
+        for rank, ranked in enumerate(self.results, start=1):
+            result = ranked.result
             mirrored = {True: "yes", False: "no", None: "unknown"}[result.is_mirrored]
             figures = f"{_whole(result.score):>5}  {_whole(result.timing_score):>6}  {_tempo(result.tempo):>5}"
-            lines.append(f"{rank:>4}  {figures}  {mirrored:<8}  {job.source.name}")
+            lines.append(f"{rank:>4}  {figures}  {mirrored:<8}  {ranked.query.name}")
         return "\n".join(lines)
 
 
@@ -118,18 +126,18 @@ def match_folder(
     sources = [path for path in list_clips(folder) if path.resolve() != Path(ref).resolve()]
     ref_clip = load(Path(ref))
 
-    def work(job: Job) -> MatchResult:
+    def work(job: Job) -> Ranked:
         try:
             query = load(job.source)
             result = compare(ref_clip, query)
         except ValueError as error:  # e.g. nobody has the id that was asked for
             raise NothingToScoreError(str(error)) from error
-        if write_page is not None and output is not None:
-            write_page(job, query, result)
-        return result
+        if write_page is None or output is None:
+            return Ranked(job.source, result, None)
+        return Ranked(job.source, result, write_page(job, ref_clip, query, result).relative_to(target))
 
     report = run_batch([Job(path, target / f"{path.name}.html") for path in sources], work)
-    ranking = _ranked(Path(ref), report, has_pages=write_page is not None and output is not None)
+    ranking = _ranked(Path(ref), report)
     if output is not None:
         write_ranking(ranking, target)
     return ranking
@@ -186,9 +194,10 @@ def _index_row(row: dict[str, Any]) -> str:
     return f'<tr><td class="number">{row["rank"]}</td><td>{name}</td>{cells}<td>{mirrored}</td><td></td></tr>'
 
 
-def _ranked(ref: Path, report: BatchReport[MatchResult], *, has_pages: bool) -> Ranking:
-    best_first = sorted(report.done, key=lambda item: (-item[1].score, -item[1].match_probability, item[0].source.name))
-    return Ranking(ref, tuple(best_first), report.failed, has_pages)
+def _ranked(ref: Path, report: BatchReport[Ranked]) -> Ranking:
+    done = [ranked for _, ranked in report.done]
+    best_first = sorted(done, key=lambda one: (-one.result.score, -one.result.match_probability, one.query.name))
+    return Ranking(ref, tuple(best_first), tuple((job.source, error) for job, error in report.failed))
 
 
 def _make_folder(folder: Path) -> None:
