@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 
 from poseflow.records import PoseTrack
 from vvipe.cameras import CameraRange, look_at_rotation, project
+from vvipe.detector_noise import add_detector_noise
 from vvipe.geometry import normalize_3d
 from vvipe.noise import add_gaussian_noise
 from vvipe.skeleton import COCO13, H36M17, conversion_indices
 
+Noise = Literal["D0", "D1"]
 PIXELS_PER_UNIT = 1000.0
 FILMING = CameraRange(elevation_deg=(-10.0, 30.0), roll_deg=(-3.0, 3.0), distance=(6.0, 12.0))
 """Where a filming camera stands: from knee to above head height, about level, 3 to 6 metres away."""
@@ -47,15 +50,17 @@ def film(
     view: View,
     *,
     noise_seed: int | None = None,
+    noise: Noise = "D0",
     person_id: int = 1,
 ) -> PoseTrack:
-    """What a detector would see of a movement: COCO-13 keypoints in pixels, all with score 1.
+    """What a detector would see of a movement: COCO-13 keypoints in pixels, with score 1 if it is not D1.
 
     Args:
         poses: (T, 17, 3) H36M-17 joints, z up, any unit.
         time_s: (T,) rising times.
         view: The camera; it follows the pelvis.
-        noise_seed: Adds the noise D0 (`vvipe.noise.add_gaussian_noise`); None = exact keypoints.
+        noise_seed: Adds noise, each frame for itself; None = exact keypoints.
+        noise: D0 (`vvipe.noise.add_gaussian_noise`) or D1 (`vvipe.detector_noise.add_detector_noise`).
         person_id: Of the track.
     """
     points = normalize_3d(torch.as_tensor(np.asarray(poses), dtype=torch.float32))
@@ -63,10 +68,11 @@ def film(
     rotation = look_at_rotation(*angles).expand(len(points), 3, 3)
     image, _ = project(points, rotation, torch.full((len(points),), view.distance))
     image = image[:, torch.as_tensor(conversion_indices(H36M17, COCO13))]
+    scores = torch.ones(image.shape[:2])
     if noise_seed is not None:
-        image = _noisy(image, noise_seed)
+        image, scores = _noisy(image, noise, noise_seed)
     pixels = (PIXELS_PER_UNIT * image.numpy()).astype(np.float32)
-    corners = np.concatenate([pixels.min(1), pixels.max(1)], axis=1)
+    corners = np.concatenate([np.nanmin(pixels, 1), np.nanmax(pixels, 1)], axis=1)
     frames = len(pixels)
     return PoseTrack(
         person_id=person_id,
@@ -74,19 +80,24 @@ def film(
         index=np.arange(frames),
         time_s=np.asarray(time_s, dtype=np.float64),
         keypoints=pixels,
-        scores=np.ones((frames, COCO13.n_joints), np.float32),
+        scores=scores.numpy().astype(np.float32),
         boxes=corners,
         box_scores=np.ones(frames, np.float32),
     )
 
 
-def _noisy(image: torch.Tensor, seed: int) -> torch.Tensor:
-    """D0 in the units in which the largest shoulder/hip distance is 0.5, frame by frame."""
+def _noisy(image: torch.Tensor, noise: Noise, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Keypoints and scores; the noise works where the largest shoulder/hip distance is 0.5, about the hips' middle."""
     sides = list(COCO13.indices("left_shoulder", "right_shoulder", "left_hip", "right_hip"))
     torso = image[:, sides]
-    scale = 2 * (torso[:, :, None] - torso[:, None]).norm(dim=-1).amax((1, 2))
-    unit = image / scale[:, None, None]
-    return add_gaussian_noise(unit, generator=torch.Generator().manual_seed(seed)) * scale[:, None, None]
+    scale = 2 * (torso[:, :, None] - torso[:, None]).norm(dim=-1).amax((1, 2))[:, None, None]
+    middle = torso[:, 2:].mean(1, keepdim=True)
+    unit, generator = (image - middle) / scale, torch.Generator().manual_seed(seed)
+    if noise == "D1":
+        unit, scores = add_detector_noise(unit, generator=generator)
+    else:
+        unit, scores = add_gaussian_noise(unit, generator=generator), torch.ones(unit.shape[:2])
+    return unit * scale + middle, scores
 
 
 def warped(
@@ -107,3 +118,40 @@ def warped(
     left = np.minimum(at.astype(int), len(poses) - 2)
     share = (at - left)[:, None, None]
     return (1 - share) * poses[left] + share * poses[left + 1], time_s
+
+
+def joined(
+    clips: Sequence[NDArray[np.floating]], fps: float, *, blend_s: float = 0.3
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Movements one after the other, about the pelvis, each turned to face as the last one ended.
+
+    Args:
+        clips: (T, 17, 3) each, z up, at `fps`.
+        blend_s: Between two clips, joints go straight from the last pose to the next over that time.
+
+    Returns:
+        (T, 17, 3) poses, pelvis at the origin, and the first frame of each clip (C,).
+    """
+    parts: list[NDArray[np.float64]] = []
+    starts, length = [], 0
+    steps = round(blend_s * fps)
+    for clip in clips:
+        poses = np.asarray(clip, np.float64) - clip[:, :1]
+        if parts:
+            last = parts[-1][-1]
+            poses = poses @ _turn(poses[0], last).T
+            share = (np.arange(1, steps + 1) / (steps + 1))[:, None, None]
+            parts.append((1 - share) * last + share * poses[0])
+            length += steps
+        starts.append(length)
+        parts.append(poses)
+        length += len(poses)
+    return np.concatenate(parts), np.array(starts)
+
+
+def _turn(pose: NDArray[np.float64], onto: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(3, 3) rotation about z that brings the hips of `pose` to the heading of those of `onto`."""
+    left, right = H36M17.indices("left_hip", "right_hip")
+    angles = [np.arctan2(*(p[left] - p[right])[[1, 0]]) for p in (pose, onto)]
+    turn = angles[1] - angles[0]
+    return np.array([[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]])

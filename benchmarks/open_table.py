@@ -32,13 +32,14 @@ from torch import Tensor, nn
 from vvipe.datasets.mocap import read_npz
 from vvipe.datasets.pairs import PoseBank
 from vvipe.datasets.splits import select
+from vvipe.errors import WeightsError
 from vvipe.model_file import file_sha256
 from vvipe.models.vvipe import KeypointEncoder
 from vvipe.recipe import Recipe
 from vvipe.retrieval import Representation, RetrievalSystem
 from vvipe.systems.recipe import SystemRecipe
-from vvipe.systems.retrieval import vvipe_system
-from vvipe.systems.train import train_system
+from vvipe.systems.retrieval import LifterSystem, ProbabilisticSystem, vvipe_system
+from vvipe.systems.train import load_system, train_system
 from vvipe.train_stages import train_stages
 
 STILL_RISING = 1.0
@@ -174,6 +175,22 @@ def run_row(row: PlannedRow, laboratory: Laboratory, path: Path) -> None:
             },
         ),
     )
+
+
+def trained_rivals(work_dir: Path) -> tuple[ProbabilisticSystem, LifterSystem]:
+    """Pr-VIPE and the lifter of a finished run, both with camera augmentation.
+
+    Raises:
+        WeightsError: `work_dir` does not hold them.
+    """
+    rows = {row.file_name: row for row in planned_rows()}
+    systems = []
+    for name in ("pr-vipe-32-aug-seed0", "lifter-aug-seed0"):
+        recipe, weights = rows[name].recipe, work_dir / name / "network.safetensors"
+        if not isinstance(recipe, SystemRecipe) or not weights.exists():
+            raise WeightsError(f"{weights} is not there: `poseflow bench retrieval --run` trains it")
+        systems.append(load_system(recipe, weights))
+    return systems[0], systems[1]  # type: ignore[return-value]
 
 
 def is_undertrained(log: dict[str, float]) -> bool:

@@ -40,12 +40,11 @@ def train_system(
         TrainingError: `work_dir` holds another run, or the loss left the finite numbers.
     """
     _claim(work_dir, recipe, seed)
-    torch.manual_seed(seed)
-    trainer = TRAINERS[recipe.kind](recipe)
     weights = work_dir / "network.safetensors"
     if weights.exists():
-        trainer.network.load_state_dict(load_file(weights))
-        return as_system(recipe, trainer.network.eval())
+        return load_system(recipe, weights)
+    torch.manual_seed(seed)
+    trainer = TRAINERS[recipe.kind](recipe)
     batches = ViewBatches(
         bank,
         recipe.views,
@@ -73,6 +72,13 @@ def train_system(
     network = trainer.network.cpu().eval()
     save_file(network.state_dict(), weights)
     return as_system(recipe, network)
+
+
+def load_system(recipe: SystemRecipe, weights: Path) -> RetrievalSystem:
+    """The system of that recipe with the weights that `train_system` left."""
+    network = TRAINERS[recipe.kind](recipe).network
+    network.load_state_dict(load_file(weights))
+    return as_system(recipe, network.eval())
 
 
 def as_system(recipe: SystemRecipe, network: nn.Module) -> RetrievalSystem:

@@ -1,0 +1,51 @@
+"""The open table's trained systems as features of a film, for alignments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from poseflow.records import PoseTrack
+from poseflow.time_series import TimeSeries
+from vvipe.geometry import normalize_2d, np_mpjpe
+from vvipe.retrieval import RetrievalSystem
+from vvipe.skeleton import COCO13, H36M17, conversion_indices
+from vvipe.systems.retrieval import LifterSystem, ProbabilisticSystem
+
+
+def sampled_series(system: ProbabilisticSystem) -> Callable[[PoseTrack], TimeSeries]:
+    """Pr-VIPE's Gaussians (T, 2 D): mean, then sd."""
+    return lambda track: _details(system, track)
+
+
+def sampled_distance(system: ProbabilisticSystem) -> Callable[[NDArray, NDArray], NDArray[np.float64]]:
+    """(N,) -log P(match) of Pr-VIPE, by samples."""
+
+    def distance(a: NDArray, b: NDArray) -> NDArray[np.float64]:
+        first, second = (torch.as_tensor(x, dtype=torch.float32).unflatten(1, (2, -1)) for x in (a, b))
+        return -np.log(-system.distance(first, second[:, None])[:, 0].double().numpy())
+
+    return distance
+
+
+def lifter_series(system: LifterSystem) -> Callable[[PoseTrack], TimeSeries]:
+    """Lifted poses (T, 51)."""
+    return lambda track: _details(system, track)
+
+
+def procrustes_distance(a: NDArray, b: NDArray) -> NDArray[np.float64]:
+    """(N,) NP-MPJPE between two (N, 51) rows of poses."""
+    first, second = (torch.as_tensor(x, dtype=torch.float32).unflatten(1, (H36M17.n_joints, 3)) for x in (a, b))
+    return np_mpjpe(first, second).double().numpy()
+
+
+def _details(system: RetrievalSystem, track: PoseTrack) -> TimeSeries:
+    order = conversion_indices(track.skeleton, COCO13)
+    keypoints, valid = normalize_2d(torch.from_numpy(track.keypoints[:, order]))
+    details = system.represent(keypoints, torch.from_numpy(track.scores[:, order])).details
+    if details is None:
+        raise ValueError(f"{system.name}: expected a system with details")
+    return TimeSeries(track.time_s, details.flatten(1).numpy(), valid.numpy())
