@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from torch import Tensor
 from vvipe.cameras import TRAINING_RIG, UNSEEN_RIG, Rig
 from vvipe.datasets.mocap import MocapSequence, read_npz, resample
 from vvipe.datasets.multiview import MultiViewSet
-from vvipe.datasets.splits import select
+from vvipe.datasets.splits import official_only, select
 from vvipe.detector_noise import add_detector_noise
 from vvipe.errors import FileFormatError
 from vvipe.geometry import normalize_2d, normalize_3d
@@ -142,16 +142,10 @@ def make_set(
     return RetrievalSet(views, tuple(unique), columns or _default_columns(views))
 
 
-def from_multiview(views: MultiViewSet, *, removes_duplicates: bool) -> RetrievalSet:
-    """A set of a multi-view data set; `removes_duplicates` where its frames are not a released list already."""
-    if removes_duplicates:
-        kept = deduplicate(views.poses, views.take)
-        scores = None if views.scores is None else views.scores[:, kept]
-        views = MultiViewSet(
-            views.name, views.poses[kept], views.keypoints[:, kept], scores, views.chest, views.take[kept]
-        )
+def from_multiview(views: MultiViewSet) -> RetrievalSet:
+    """A multi-view data set with a column for each of its choices of camera pairs."""
     numbers, take = views.take.unique(return_inverse=True)
-    views = MultiViewSet(views.name, views.poses, views.keypoints, views.scores, views.chest, take)
+    views = replace(views, take=take)
     return RetrievalSet(views, tuple(f"take {number}" for number in numbers.tolist()), _default_columns(views))
 
 
@@ -159,14 +153,23 @@ def _default_columns(views: MultiViewSet) -> dict[str, str]:
     return {pairs: f"{views.name} {pairs}" for pairs in views.camera_pairs()}
 
 
-def open_sets(mocap: Path) -> list[RetrievalSet]:
+def open_sets(mocap: Path, *, official: bool = False) -> list[RetrievalSet]:
     """The open benchmark: CMU's seen test under the four training cameras, HDM05 under eleven others.
 
     Args:
         mocap: Folder with cmu.npz, cmu_more.npz and hdm05.npz.
+        official: Only the takes that the official ASF/AMC files give exactly, which anyone can rebuild with
+            `poseflow data`; one of the two CMU files is enough then. The CMU column is named apart.
     """
+    names = [name for name in CMU_FILES if not official or (mocap / name).is_file()] or CMU_FILES[:1]
+    cmu = select(_read(mocap, names), "test")
+    label = "CMU seen"
+    if official:
+        cmu, label = official_only(cmu), "CMU seen, official takes"
+        if not cmu:
+            raise FileFormatError(f"{mocap}: no official CMU take of the test there; `poseflow data cmu` makes them")
     return [
-        make_set("CMU test", select(_read(mocap, CMU_FILES), "test"), TRAINING_RIG, columns={"all": "CMU seen"}),
+        make_set("CMU test", cmu, TRAINING_RIG, columns={"all": label}),
         make_set(
             "HDM05",
             _read(mocap, (HDM05_FILE,)),

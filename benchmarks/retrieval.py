@@ -12,19 +12,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Float, Int64
 from poseflow_benchmarks.machine import this_machine
-from poseflow_benchmarks.open_sets import Input, RetrievalSet, open_sets
-from poseflow_benchmarks.results import Column, RowResult, column_key, summary
+from poseflow_benchmarks.open_sets import Input, RetrievalSet, from_multiview, open_sets
+from poseflow_benchmarks.results import SHIPPED, Column, RowResult, column_key, read_rows, summary
 from torch import Tensor
 
 from poseflow.metadata import package_versions
 from vvipe.embedder import Embedder
 from vvipe.retrieval import KS, RERANKED, HitRanks, Representation, RetrievalSystem, hit_ranks
 
+DatasetName = Literal["h36m", "3dhp"]
 NOISE_SEED = 0
 """Of the published figures' D0 and D1."""
 
@@ -195,9 +196,34 @@ class RetrievalReport:
         return markdown_table(self.rows)
 
 
-def run_retrieval(mocap: Path, *, embedder: Embedder, seed: int = NOISE_SEED) -> RetrievalReport:
-    """One model on the open sets of the folder `mocap`, beside 2D keypoints and the bounds."""
-    return report_on(open_sets(mocap), embedder=embedder, seed=seed)
+def run_retrieval(
+    mocap: Path, *, embedder: Embedder, seed: int = NOISE_SEED, official: bool = False
+) -> RetrievalReport:
+    """One model on the open sets of the folder `mocap`, beside 2D keypoints and the bounds; see `open_sets`."""
+    return report_on(open_sets(mocap, official=official), embedder=embedder, seed=seed)
+
+
+def run_dataset(
+    name: DatasetName, root: Path, *, embedder: Embedder, keys: Path | None = None, seed: int = NOISE_SEED
+) -> RetrievalReport:
+    """One model on Human3.6M or MPI-INF-3DHP, beside 2D keypoints and the bounds.
+
+    Args:
+        root: The data set's folder, in one of the layouts of `vvipe.datasets`.
+        keys: A file of released evaluation keys; without it every tenth frame less near-duplicates.
+    """
+    if name == "h36m":
+        from vvipe.datasets.h36m import load_h36m as load
+    elif name == "3dhp":
+        from vvipe.datasets.mpi_inf_3dhp import load_3dhp as load
+    else:
+        raise ValueError(f"dataset: expected one of {', '.join(get_args(DatasetName))}, got {name!r}")
+    return report_on([from_multiview(load(root, keys=keys))], embedder=embedder, seed=seed)
+
+
+def shipped_report(results: Path = SHIPPED) -> RetrievalReport:
+    """The rows of a folder of results; by default those that came with the package."""
+    return RetrievalReport(tuple(read_rows(results)))
 
 
 def report_on(sets: Sequence[RetrievalSet], *, embedder: Embedder, seed: int = NOISE_SEED) -> RetrievalReport:

@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from vvipe.geometry import mpjpe, normalize_3d, np_mpjpe, procrustes_align
+from vvipe.fast_procrustes import aligned_errors
+from vvipe.geometry import normalize_3d, np_mpjpe
 from vvipe.losses import KAPPA
 
 NEAR_DUPLICATE = 0.02
@@ -32,6 +33,11 @@ class PoseMatcher:
     def __len__(self) -> int:
         return len(self.poses)
 
+    @property
+    def n_decided(self) -> int:
+        """Pairs of poses that were compared so far."""
+        return int((self._known != _UNKNOWN).sum())
+
     def is_match(self, query: Int64[Tensor, "*S"], retrieved: Int64[Tensor, "*S"]) -> Bool[Tensor, "*S"]:
         """Whether pose `retrieved` is the pose `query`; both row numbers, and -1 (nothing retrieved) is no match."""
         is_there = retrieved >= 0
@@ -49,7 +55,7 @@ class PoseMatcher:
     def _decide(self, keys: Int64[Tensor, " K"]) -> None:
         for chunk in keys.split(_CHUNK):
             query, retrieved = self.poses[chunk // len(self)], self.poses[chunk % len(self)]
-            is_same = mpjpe(procrustes_align(retrieved, query), query) <= self.kappa
+            is_same = aligned_errors(retrieved, query) <= self.kappa
             self._known[chunk] = torch.where(is_same, _SAME, _DIFFERENT).to(torch.uint8)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 import torch
@@ -18,8 +19,10 @@ from vvipe.pose_matches import PoseMatcher
 KS = (1, 5, 10, 20)
 RERANKED = 200
 """How many of the nearest by L2 a finer distance sorts anew."""
-_CHUNK = 2048
+_CHUNK = 512
 _RERANK_CHUNK = 256
+_FEW = 20_000
+"""Up to so many retrieved poses are compared at once; of more, the deeper ones only where the nearer ones miss."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,8 @@ def _first_match(found: Int64[Tensor, "N K"], matcher: PoseMatcher, depth: int) 
     """Column of the first match in each row, `depth` where there is none; looks no deeper than it must."""
     rank = torch.full((len(found),), depth)
     searching = torch.arange(len(found))
-    for start, end in zip((0, *KS), (*KS, max(depth, max(KS)) + 1), strict=True):
+    ends = (depth,) if found.numel() <= _FEW else (*(k for k in KS if k < depth), depth)
+    for start, end in pairwise((0, *ends)):
         columns = found[searching, start:end]
         if not columns.numel():
             break

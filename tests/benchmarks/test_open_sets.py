@@ -101,24 +101,33 @@ def multiview(scores: torch.Tensor | None = None) -> MultiViewSet:
     return MultiViewSet("lab", poses, keypoints, scores, (0, 1), torch.tensor([7, 7, 7, 9, 9]))
 
 
-def test_a_data_set_loses_near_duplicates_in_every_camera_alike():
-    views = multiview()
-    own = from_multiview(views, removes_duplicates=True)
-    assert len(own) == 4
-    assert torch.equal(own.views.keypoints, views.keypoints[:, [0, 2, 3, 4]])
-    assert own.views.take.tolist() == [0, 0, 1, 1]
+def test_a_data_set_keeps_its_frames_and_numbers_its_takes_anew():
+    own = from_multiview(multiview())
+    assert len(own) == 5
+    assert own.views.take.tolist() == [0, 0, 0, 1, 1]
     assert own.take_names == ("take 7", "take 9")
-
-
-def test_a_released_list_of_frames_is_kept_as_it_is():
-    assert len(from_multiview(multiview(), removes_duplicates=False)) == 5
+    assert set(own.columns.values()) == {"lab all", "lab unseen", "lab chest"}
 
 
 def test_a_detectors_own_keypoints_are_the_only_input():
-    own = from_multiview(multiview(torch.full((3, 5, 13), 0.7)), removes_duplicates=False)
+    own = from_multiview(multiview(torch.full((3, 5, 13), 0.7)))
     (given,) = own.inputs(seed=0)
     assert given.source == "detected"
     assert (given.scores == 0.7).all()
+
+
+def test_official_takes_need_one_cmu_file_and_have_a_column_of_their_own(mocap):
+    (mocap / "cmu_more.npz").unlink()
+    with np.load(mocap / "cmu.npz") as arrays:
+        content = dict(arrays)
+    with pytest.raises(FileFormatError, match="poseflow data cmu"):
+        open_sets(mocap, official=True)
+    np.savez(mocap / "cmu.npz", **(content | {"names": np.array(["127_05", "nobody"])}))
+    with np.load(mocap / "cmu.npz") as arrays:
+        np.savez(mocap / "cmu.npz", **(dict(arrays) | {"subjects": np.array(["cmu127", "cmu127"])}))
+    cmu = open_sets(mocap, official=True)[0]
+    assert cmu.take_names == ("127_05",)
+    assert list(cmu.columns.values()) == ["CMU seen, official takes"]
 
 
 def test_a_missing_file_is_named_with_what_makes_it(mocap):

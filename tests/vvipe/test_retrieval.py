@@ -38,6 +38,17 @@ def test_hit_rates_are_those_of_a_slow_loop(leaves_self_out):
     assert 0 < float((ranks < 1).double().mean()) < 1
 
 
+def test_looking_deeper_only_where_the_nearer_ones_miss_changes_nothing(monkeypatch):
+    poses, vectors = random_poses(60, spread=0.03), random_vectors(2, 60, 3)
+    cameras, matcher = [Representation(camera) for camera in vectors], PoseMatcher(poses)
+    at_once = hit_ranks(cameras, PAIRS, matcher=matcher)
+    monkeypatch.setattr("vvipe.retrieval._FEW", 0)
+    in_stages = hit_ranks(cameras, PAIRS, matcher=PoseMatcher(poses))
+    assert torch.equal(at_once.ranks, in_stages.ranks)
+    assert torch.equal(at_once.ranks_without_self, in_stages.ranks_without_self)
+    assert len(at_once.ranks.unique()) > 5
+
+
 def test_leaving_self_out_changes_nothing_else():
     poses, vectors = random_poses(30, spread=0.03), random_vectors(2, 30, 3)
     cameras, matcher = [Representation(camera) for camera in vectors], PoseMatcher(poses)
