@@ -103,10 +103,25 @@ class _Paths(NamedTuple):
 
 
 class _Costs(NamedTuple):
-    """One row's costs over all columns: known (0 where unknown, infinite outside), and charges of the unknown."""
+    """Costs of cells: known (0 where unknown, infinite outside), and charges of the unknown (None = all are known)."""
 
     known: Row
-    unknown: Row
+    unknown: Row | None
+
+    def sums(self, window: slice) -> _Costs:
+        """Those of a window, to be summed up."""
+        return _Costs(self.known[window], None if self.unknown is None else self.unknown[window])
+
+    def plus(self, other: _Costs) -> _Costs:
+        known = self.known + other.known
+        if self.unknown is None or other.unknown is None:
+            return _Costs(known, self.unknown if other.unknown is None else other.unknown)
+        return _Costs(known, self.unknown + other.unknown)
+
+    def charged(self, weight: float) -> Row:
+        """The known ones by their weight, and the charges."""
+        charged = weight * self.known
+        return charged if self.unknown is None else charged + self.unknown
 
 
 def fill(corridor: Corridor, rules: Rules) -> Table:
@@ -175,11 +190,13 @@ def _start(size: int, pad: int, *, is_open: bool) -> _Paths:
 
 
 def _row_costs(cost: NDArray[np.floating], window: slice, size: int, unknown_charge: float) -> _Costs:
-    known, unknown = np.full(size, np.inf), np.zeros(size)
-    is_unknown = np.isnan(cost)
-    known[window] = np.where(is_unknown, 0.0, cost)
-    unknown[window] = np.where(is_unknown, unknown_charge, 0.0)
-    return _Costs(known, unknown)
+    known = np.full(size, np.inf)
+    known[window] = cost
+    is_unknown = np.isnan(known)
+    if not is_unknown.any():
+        return _Costs(known, None)
+    known[is_unknown] = 0.0
+    return _Costs(known, np.where(is_unknown, unknown_charge, 0.0))
 
 
 def _run_on(
@@ -189,19 +206,18 @@ def _run_on(
     found = _nowhere(len(costs[-1].known))
     sums, starts = found.sums[window], found.starts[window]
     moves = np.zeros(len(sums), np.uint8)
-    across = down = np.stack([costs[-1].known[window], costs[-1].unknown[window]])
+    across, down = costs[-1].sums(window), costs[-1].sums(window)
     for number, run in enumerate(rules.runs):
         if run.rows > row + 1:
             continue
         if run.columns > 1:
             left = slice(window.start - run.columns + 1, window.stop - run.columns + 1)
-            across = across + np.stack([costs[-1].known[left], costs[-1].unknown[left]])
+            across = across.plus(costs[-1].sums(left))
         elif run.rows > 1:
-            earlier = costs[-run.rows]
-            down = down + np.stack([earlier.known[window], earlier.unknown[window]])
-        known, unknown = across if run.columns > 1 else down
+            down = down.plus(costs[-run.rows].sums(window))
         arrivals = before[-run.rows].at(window, run.columns)
-        candidate = arrivals.sums + run.weight * known + unknown + rules.frame_charge * (run.rows + run.columns - 2)
+        candidate = (across if run.columns > 1 else down).charged(run.weight)
+        candidate += arrivals.sums + rules.frame_charge * (run.rows + run.columns - 2)
         candidate = _inside_band(candidate, arrivals.starts, window, rules, row)
         is_better = candidate < sums
         np.copyto(sums, candidate, where=is_better)
@@ -217,7 +233,7 @@ def _pause_rows(
     entered, continued = moving.sums[window] + rules.pause_start, pausing.sums[window]
     goes_on = continued <= entered
     paths = _nowhere(len(costs.known))
-    step = rules.pause_weights[0] * costs.known[window] + costs.unknown[window] + rules.pause_frame
+    step = costs.sums(window).charged(rules.pause_weights[0]) + rules.pause_frame
     paths.starts[window] = np.where(goes_on, pausing.starts[window], moving.starts[window])
     paths.sums[window] = np.where(goes_on, continued, entered) + step
     paths.sums[window] = _inside_band(paths.sums[window], paths.starts[window], window, rules, row)
@@ -236,7 +252,7 @@ def _pause_columns(
     goes_on = np.zeros(window.stop - window.start, bool)
     is_finite = np.isfinite(costs.known[window])
     weight = rules.pause_weights[1]
-    step = (weight * np.where(is_finite, costs.known[window], 0.0) if weight else 0.0) + costs.unknown[window]
+    step = _Costs(np.where(is_finite, costs.known[window], 0.0), costs.sums(window).unknown).charged(weight)
     total = np.cumsum(step + rules.pause_frame)
     first = window.start - rules.pad
     still = rules.columns_still[first : first + len(total)] & is_finite

@@ -21,7 +21,7 @@ CLEAR_CHANGE = 1.3
 CHANGE_EDGE = 1.15
 """... and reaches as far as it passes this one."""
 MIN_CHANGE_S = 1.0
-"""Shortest change that is told; the four were chosen on 60 excerpts of the CMU carve-out seen by two cameras with noise.
+"""Shortest change that is told; the four were chosen on 60 excerpts of the CMU carve-out in two noisy views.
 
 Of changes by 1.4 to 2 times for 2.5 s, 90 % were told, with a factor 5 % off in the median; at one tempo none was told.
 """

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -158,3 +159,90 @@ def test_two_cameras_of_one_movement_are_aligned_and_alike(real_file, tmp_path, 
     assert same["score"] > different["score"]
     assert abs(same["offset_s"]) < 0.2
     assert "|det:blazepose:" in same["signature"]
+
+
+def flipped(path, tmp_path):
+    """The saved clip as a mirror shows it, embedded anew."""
+    from poseflow.mirror import mirror_track
+    from poseflow.store import read_clip
+
+    clip = read_clip(path)
+    embedder = Embedder.from_pretrained()
+    image = embed_people([mirror_track(track) for track in clip.tracks], metadata=clip.metadata, embedder=embedder)
+    out = tmp_path / "mirror.parquet"
+    write_clip(out, image)
+    return str(out)
+
+
+def test_a_mirrored_performance_is_recognised(save, tmp_path, capsys):
+    whole = save("whole", SECONDS)
+    image = flipped(whole, tmp_path)
+    told = {}
+    for mirror in ("auto", "on", "off"):
+        assert main(["match", "--ref", whole, "--query", image, "--mirror", mirror, "--json"]) == 0
+        told[mirror] = json.loads(capsys.readouterr().out)
+    assert [told[mirror]["is_mirrored"] for mirror in ("auto", "on", "off")] == [True, True, False]
+    assert told["auto"]["mirror_margin"] > 0 and told["on"]["mirror_margin"] is None
+    assert told["auto"]["score"] == told["on"]["score"] == 100
+    assert main(["match", "--ref", whole, "--query", image]) == 0
+    assert "mirrored                yes" in capsys.readouterr().out
+
+
+def test_every_occurrence_is_told(save, capsys):
+    repeated = np.concatenate([SECONDS[:45], SECONDS[:45]])
+    info = ClipMetadata(source="twice.mp4", frames=90, size=(640, 640))
+    track = replace(track_of(SECONDS), keypoints=dancer(repeated))
+    clip = embed_people([track], metadata=info, embedder=Embedder.from_pretrained())
+    once = save("once", SECONDS[:45])
+    twice = once.replace("once", "twice")
+    write_clip(twice, clip)
+    assert main(["match", "--ref", once, "--query", twice, "--all", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["occurrences"]
+    assert sorted(round(place["start_s"], 1) for place in told) == [
+        pytest.approx(0, abs=0.2),
+        pytest.approx(1.5, abs=0.2),
+    ]
+    assert {place["side"] for place in told} == {"query"}
+    assert main(["match", "--ref", once, "--query", twice, "--all"]) == 0
+    assert "found 2" in capsys.readouterr().out
+
+
+def test_a_band_that_nothing_keeps_to_is_told(save, capsys):
+    whole = save("whole", SECONDS)
+    assert main(["match", "--ref", whole, "--query", whole, "--band", "0.5", "--json"]) == 0
+    assert "+band0.5s|" in json.loads(capsys.readouterr().out)["signature"]
+
+
+def test_a_folder_is_ranked_and_a_broken_file_does_not_stop_the_rest(save, tmp_path, capsys):
+    teacher = save("teacher", SECONDS)
+    students = tmp_path / "students"
+    students.mkdir()
+    for name, hidden in (("good", slice(0, 0)), ("hidden", slice(5, 85))):
+        path = save(name, SECONDS, hidden=hidden)
+        (students / f"{name}.parquet").write_bytes(Path(path).read_bytes())
+    (students / "broken.parquet").write_bytes(b"no parquet")
+    out = tmp_path / "results"
+    assert main(["match", "--ref", teacher, "--query", str(students), "-o", str(out), "--no-video", "--json"]) == 3
+    printed = capsys.readouterr()
+    told = json.loads(printed.out)
+    assert [Path(one["query"]).name for one in told["results"]] == ["good.parquet"]
+    assert {Path(one["query"]).name for one in told["failed"]} == {"broken.parquet", "hidden.parquet"}
+    assert "failed: " in printed.err and "2 of 3 clips failed" in printed.err
+    assert {path.name for path in out.iterdir()} == {
+        "ranking.csv", "ranking.parquet", "index.html", "good.parquet.html",
+    }  # fmt: skip
+
+
+def test_options_that_do_not_fit_a_folder_are_refused(save, tmp_path, capsys):
+    whole = save("whole", SECONDS)
+    assert main(["match", "--ref", whole, "--query", str(tmp_path), "--overlay", "x.mp4"]) == 2
+    assert "--overlay" in capsys.readouterr().err
+    assert main(["match", "--ref", whole, "--query", whole, "-o", str(tmp_path / "out")]) == 2
+    assert "--output" in capsys.readouterr().err
+
+
+def test_less_coverage_can_be_asked_for(save, capsys):
+    ref, query = save("ref", SECONDS), save("query", SECONDS, hidden=slice(20, 75))
+    assert main(["match", "--ref", ref, "--query", query]) == 4
+    assert "a score needs 50%" in capsys.readouterr().err
+    assert main(["match", "--ref", ref, "--query", query, "--min-coverage", "0.2"]) == 0

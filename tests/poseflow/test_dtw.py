@@ -219,3 +219,137 @@ def test_nine_hundred_frames_against_nine_hundred_are_quick():
         align(cost)
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 0.2
+
+
+def still(length, *stretches):
+    flags = np.zeros(length, bool)
+    for start, stop in stretches:
+        flags[start:stop] = True
+    return flags
+
+
+def least_with_pauses(cost, rows_still, columns_still, *, charge, is_open):
+    """Least total of all chains of runs and pauses, by recursion; charges are absolute."""
+    n_rows, n_columns = cost.shape
+    blocks = [(1, k) for k in (1, 2, 3)] + [(2, 1), (3, 1)]
+
+    @lru_cache(None)
+    def moving(row, column):
+        if row == -1:
+            return 0.0 if is_open or column == -1 else np.inf
+        return any_way(row, column) if column >= 0 else np.inf
+
+    @lru_cache(None)
+    def run(row, column):
+        found = np.inf
+        for rows, columns in blocks:
+            if rows <= row + 1 and columns <= column + 1:
+                cells = cost[row - rows + 1 : row + 1, column - columns + 1 : column + 1]
+                consumed = rows if is_open else (rows + columns) / 2
+                found = min(found, moving(row - rows, column - columns) + consumed * cells.mean())
+        return found
+
+    def any_way(row, column):
+        found = run(row, column)
+        total = charge
+        for k in range(1, row + 1):  # the rows' clip goes on alone
+            if not rows_still[row - k + 1]:
+                break
+            total += cost[row - k + 1, column] * (1.0 if is_open else 0.5)
+            found = min(found, run(row - k, column) + total)
+        total = charge
+        for k in range(1, column + 1):
+            if not columns_still[column - k + 1]:
+                break
+            total += 0.0 if is_open else 0.5 * cost[row, column - k + 1]
+            found = min(found, run(row, column - k) + total)
+        return found
+
+    ends = range(n_columns) if is_open else [n_columns - 1]
+    return min(any_way(n_rows - 1, end) for end in ends)
+
+
+@pytest.mark.parametrize(("shape", "is_open"), [((5, 9), True), ((9, 5), True), ((7, 8), False), ((4, 12), False)])
+def test_pauses_are_the_cheapest_of_all(shape, is_open):
+    generator = np.random.default_rng(sum(shape))
+    steering = Steering(pause_start=0.4, pause_frame=0.0, typical_cost=1.0)
+    for _ in range(8):
+        cost = generator.random(shape)
+        flags = [generator.random(n) < 0.6 for n in shape]
+        expected = least_with_pauses(cost, *flags, charge=0.4, is_open=is_open)
+        found = align(
+            cost,
+            open_clip="query" if is_open else "neither",
+            ref_still=flags[0],
+            query_still=flags[1],
+            steering=steering,
+        )
+        i, j = found.path.T
+        pauses = (np.diff(found.ref_pauses.astype(int), prepend=0) == 1).sum()
+        pauses += (np.diff(found.query_pauses.astype(int), prepend=0) == 1).sum()
+        assert (found.weights * cost[i, j]).sum() + 0.4 * pauses == pytest.approx(expected)
+        assert not (found.ref_pauses & ~flags[0][i]).any() and not (found.query_pauses & ~flags[1][j]).any()
+
+
+def test_a_still_query_pauses_and_a_moving_one_does_not():
+    phase = np.r_[np.arange(20), np.full(40, 19), np.arange(20, 40)].astype(float)
+    cost = distances(np.arange(40.0), phase) / 10
+    holding = still(80, (21, 60))
+    found = align(cost, open_clip="query", query_still=holding, steering=Steering(pause_start=0.5))
+    assert found.query_pauses.sum() >= 36
+    assert np.abs(np.arange(40)[found.path[:, 0]] - phase[found.path[:, 1]]).max() == 0
+    assert found.cost == pytest.approx(0)
+    assert not align(cost, open_clip="query", steering=Steering(pause_start=0.5)).query_pauses.any()
+
+
+def test_swapping_the_clips_swaps_the_pauses():
+    generator = np.random.default_rng(21)
+    cost, flags = generator.random((8, 15)), [generator.random(8) < 0.7, generator.random(15) < 0.7]
+    steering = Steering(pause_start=0.1)
+    there = align(cost, ref_still=flags[0], query_still=flags[1], steering=steering)
+    back = align(cost.T, ref_still=flags[1], query_still=flags[0], steering=steering)
+    np.testing.assert_array_equal(there.query_pauses, back.ref_pauses)
+    np.testing.assert_array_equal(there.ref_pauses, back.query_pauses)
+
+
+def test_a_band_counts_from_each_start():
+    clip = np.cumsum(np.random.default_rng(22).normal(size=2400))
+    cut = clip[1800:2100]  # 60 s into a clip of 80 s at 30 Hz
+    found = align(distances(clip, cut), steering=Steering(band=60))
+    np.testing.assert_array_equal(found.path[:, 0] - found.path[:, 1], 1800)
+
+
+@pytest.mark.parametrize("band", [0, 3])
+def test_a_path_stays_in_its_band(band):
+    generator = np.random.default_rng(23)
+    for shape in ((20, 50), (30, 30 + band)):
+        path = align(generator.random(shape), steering=Steering(band=band)).path
+        ahead = (path[:, 1] - path[0, 1]) - (path[:, 0] - path[0, 0])
+        assert np.abs(ahead).max() <= band
+
+
+def test_a_band_that_no_path_keeps_to_is_told():
+    with pytest.raises(ValueError, match="band of 2 frames"):
+        align(np.zeros((20, 30)), open_clip="neither", steering=Steering(band=2))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_tempo": 0}, "max_tempo"),
+        ({"tempo_charge": -0.1}, "tempo_charge"),
+        ({"pause_start": -1}, "pause_start"),
+        ({"pause_frame": np.inf}, "pause_frame"),
+        ({"band": -1}, "band"),
+    ],
+)
+def test_bad_steering_is_named(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Steering(**settings)
+
+
+def test_frozen_reference_cannot_absorb_a_moving_query_even_where_it_may_pause():
+    cost = np.full((60, 40), 0.5)
+    cost[20] = 0.0
+    found = align(cost, ref_still=np.ones(60, bool))
+    assert np.bincount(found.path[:, 0], minlength=60)[20] <= 3

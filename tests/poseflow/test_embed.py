@@ -290,7 +290,7 @@ def test_importing_poseflow_is_light_and_its_functions_come_at_first_use() -> No
 
 
 def test_match_is_the_function_even_where_its_module_came_first() -> None:
-    code = "from poseflow.match import MatchSettings; import poseflow; from poseflow import match; print(callable(match))"
+    code = "import poseflow.match as m; import poseflow; from poseflow import match; print(callable(match))"
     assert run_python(code) == "True"
 
 

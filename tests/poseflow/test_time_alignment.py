@@ -140,3 +140,60 @@ def test_bad_shapes_and_settings_are_named():
         TimeSeries(np.arange(3.0), np.zeros((3, 2)), np.ones(2, bool))
     with pytest.raises(ValueError, match="context_s"):
         align_in_time(filmed([0.0]), filmed([0.0]), distance=euclidean, settings=PathSettings(context_s=-1))
+
+
+def test_an_offset_of_a_minute_is_found_with_a_band_of_two_seconds():
+    whole = filmed(np.arange(0, 80, 1 / 30))
+    cut = filmed(np.arange(0, 5, 1 / 30), of=np.arange(0, 5, 1 / 30) + 60)
+    found = align_in_time(whole, cut, distance=euclidean, settings=PathSettings(band_s=2.0))
+    np.testing.assert_allclose(found.ref_s - found.query_s, 60, atol=1e-9)
+
+
+def test_a_hold_is_a_pause_of_the_clip_that_holds():
+    time_s = np.arange(0, 8, 1 / 30)
+    held = filmed(time_s, of=np.interp(time_s, [0, 3, 5, 8], [0, 3, 3, 6]))
+    steady = filmed(np.arange(0, 6, 1 / 30))
+    found = align_in_time(steady, held, distance=euclidean)
+    paused_s = found.query_s[found.query_pauses]
+    assert 2.8 < paused_s[0] < 3.3 and 4.7 < paused_s[-1] < 5.2
+    assert not found.ref_pauses.any()
+    assert np.abs(np.interp(found.query_s, [0, 3, 5, 8], [0, 3, 3, 6]) - found.ref_s).max() < 0.2
+    turned = align_in_time(held, steady, distance=euclidean)
+    np.testing.assert_array_equal(turned.ref_pauses, found.query_pauses)
+
+
+def test_a_frozen_reference_cannot_absorb_the_query():
+    frozen = filmed(np.arange(0, 6, 1 / 30), of=np.full(180, 1.0))
+    found = align_in_time(frozen, filmed(np.arange(0, 4, 1 / 30)), distance=euclidean)
+    assert np.bincount(np.round(found.ref_s * 30).astype(int)).max() <= 3
+    assert found.cost > 0.5
+
+
+def test_a_long_clip_is_aligned_as_a_short_one_is(monkeypatch):
+    ref = filmed(np.arange(0, 40, 1 / 30))
+    bent = np.arange(0, 40, 1 / 30) + 0.8 * np.sin(np.arange(0, 40, 1 / 30) / 3)
+    query = filmed(np.arange(0, 36, 1 / 30), of=bent[:1080])
+    settings = PathSettings(context_s=0.0)
+    exact = align_in_time(ref, query, distance=euclidean, settings=settings)
+    monkeypatch.setattr("poseflow.time_alignment.EXACT_CELLS", 150_000)
+    monkeypatch.setattr("poseflow.time_alignment.CORRIDOR_S", 0.2)
+    coarse = align_in_time(ref, query, distance=euclidean, settings=settings)
+    np.testing.assert_array_equal(coarse.ref_s, exact.ref_s)
+    np.testing.assert_array_equal(coarse.query_s, exact.query_s)
+    back = align_in_time(query, ref, distance=euclidean, settings=settings)
+    np.testing.assert_array_equal(back.ref_s, exact.query_s)
+
+
+def test_gaps_of_long_clips_stay_unseen(monkeypatch):
+    monkeypatch.setattr("poseflow.time_alignment.EXACT_CELLS", 20_000)
+    time_s = np.arange(0, 20, 1 / 30)
+    is_seen = (time_s < 8) | (time_s > 10)
+    values = np.where(is_seen[:, None], movement(time_s), np.nan)
+    found = align_in_time(filmed(time_s), TimeSeries(time_s, values, is_seen), distance=euclidean)
+    assert np.nanmax(found.distance) < 0.05
+    assert found.query_coverage == pytest.approx(is_seen.mean(), abs=0.01)
+
+
+def test_negative_bands_are_refused():
+    with pytest.raises(ValueError, match="band_s"):
+        PathSettings(band_s=-1)

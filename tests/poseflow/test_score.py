@@ -1,0 +1,52 @@
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import poseflow
+from poseflow.score import DEFAULTS_FILE, MatchDefaults, match_defaults, read_defaults
+from vvipe import Embedder
+
+EVALUATION_ONLY = re.compile("hdm.?05|mocap6", re.IGNORECASE)
+
+
+class Unlearnt:
+    model_id = "toy@1"
+    score_anchors = (0.1, 0.5)
+
+
+def test_score_is_linear_between_the_anchors():
+    defaults = MatchDefaults(0.1, 0.15, 0.25, 0.003, "test")
+    distances = [0.0, 0.1, 0.125, 0.15, 0.2, 0.25, 0.9]
+    assert [defaults.score(d) for d in distances] == pytest.approx([100, 100, 80, 60, 30, 0, 0])
+    assert np.isnan(defaults.score(float("nan")))
+    assert defaults.signature == "0.100/0.150/0.250"
+
+
+@pytest.mark.parametrize("anchors", [(0.2, 0.1, 0.3), (0.1, 0.1, 0.3), (0.0, 0.1, 0.3), (0.1, 0.4, 0.3)])
+def test_anchors_must_rise(anchors):
+    with pytest.raises(ValueError, match="repeat < other_person"):
+        MatchDefaults(*anchors, 0.003, "test")
+
+
+def test_a_model_without_an_entry_has_the_anchors_of_its_calibration():
+    defaults = match_defaults(Unlearnt())
+    assert (defaults.score(0.1), defaults.score(0.3), defaults.score(0.5)) == pytest.approx((100, 50, 0))
+    assert "calibration" in defaults.origin
+
+
+def test_the_shipped_model_has_learnt_anchors():
+    shipped = Embedder.from_pretrained()
+    known = read_defaults()
+    assert match_defaults(shipped) is known[shipped.model_id]
+
+
+def test_no_default_comes_from_evaluation_data():
+    told = json.loads(DEFAULTS_FILE.read_text(encoding="utf-8"))
+    assert told and all("CMU" in entry["origin"] for entry in told.values())
+    named = [model for model, entry in told.items() if EVALUATION_ONLY.search(entry["origin"])]
+    folder = Path(poseflow.__file__).parent
+    named += [path.name for path in folder.glob("*.py") if EVALUATION_ONLY.search(path.read_text(encoding="utf-8"))]
+    assert not named
