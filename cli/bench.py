@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from .bench_retrieval import JSON, MODEL, noise, print_report, retrieval, speed
+from .bench_scores import scores
 from .options import FILE, detector_options, make_embedder
 
 _MOCAP = click.option(
@@ -27,7 +28,7 @@ def command(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _benchmark in (retrieval, speed, noise):
+for _benchmark in (retrieval, speed, noise, scores):
     command.add_command(_benchmark)
 
 
