@@ -214,6 +214,30 @@ class EmbeddedClip:
 
 
 @dataclass(frozen=True)
+class Segment:
+    """One labelled span of a timeline, half-open: what happens from `start_s` until just before `end_s`.
+
+    Attributes:
+        start_s, end_s: Seconds of the source's own time.
+        label: What happens.
+        confidence: In [0, 1]; NaN = not known.
+    """
+
+    start_s: float
+    end_s: float
+    label: str
+    confidence: float = math.nan
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.start_s) and math.isfinite(self.end_s) and self.start_s < self.end_s):
+            raise ValueError(f"Segment: expected finite times, start_s before end_s, got {self.start_s}, {self.end_s}")
+        if not self.label.strip():
+            raise ValueError("Segment.label: expected a name, got an empty text")
+        if not (math.isnan(self.confidence) or 0 <= self.confidence <= 1):
+            raise ValueError(f"Segment.confidence: expected 0 to 1, or NaN where not known, got {self.confidence}")
+
+
+@dataclass(frozen=True)
 class MatchResult:
     """How alike the movements of two people are, and which moment of one belongs to which of the other.
 
