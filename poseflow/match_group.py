@@ -22,6 +22,10 @@ COLUMNS = (
     "rank", "query", "score", "pose", "timing", "coverage", "match_probability", "is_mirrored", "tempo", "offset_s",
     "ref_person", "query_person", "page", "error", "signature",
 )  # fmt: skip
+_HEADS = (
+    ("rank", "number"), ("clip", "text"), ("score", "number"), ("timing", "number"), ("tempo", "number"),
+    ("mirrored", "text"),
+)  # fmt: skip
 RANKING, INDEX = "ranking", "index.html"
 
 PageWriter = Callable[[Job, EmbeddedClip, EmbeddedClip, MatchResult], Path]
@@ -161,7 +165,7 @@ def write_ranking(ranking: Ranking, folder: Path) -> None:
 
 def index_page(ranking: Ranking) -> str:
     """The ranking as one HTML page that needs nothing else; every string is escaped."""
-    heads = "".join(f"<th>{title}</th>" for title in ("rank", "clip", "score", "timing", "tempo", "mirrored", ""))
+    heads = "".join(f'<th class="{kind}">{title}</th>' for title, kind in _HEADS)
     body = "\n".join(_index_row(row) for row in ranking.rows())
     title = html.escape(f"Compared with {ranking.ref.name}")
     return f"""<!doctype html>
@@ -172,7 +176,7 @@ def index_page(ranking: Ranking) -> str:
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
 table {{ border-collapse: collapse; width: 100%; }}
 th, td {{ text-align: left; padding: .35rem .6rem; border-bottom: 1px solid #8886; }}
-td.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
+.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
 </style></head>
 <body><h1>{title}</h1>
 <p>Score: 100 = one person repeating the movement, 60 = another competent person, 0 = another movement.</p>
@@ -187,11 +191,11 @@ def _index_row(row: dict[str, Any]) -> str:
     if row["page"] is not None:
         name = f'<a href="{html.escape(quote(row["page"]), quote=True)}">{name}</a>'
     if row["error"] is not None:
-        return f'<tr><td></td><td>{name}</td><td colspan="5">{html.escape(row["error"])}</td></tr>'
+        return f'<tr><td></td><td>{name}</td><td colspan="4">{html.escape(row["error"])}</td></tr>'
     mirrored = {True: "yes", False: "no", None: "unknown"}[row["is_mirrored"]]
     figures = (_whole(row["score"]), _whole(row["timing"]), _tempo(row["tempo"]))
     cells = "".join(f'<td class="number">{figure}</td>' for figure in figures)
-    return f'<tr><td class="number">{row["rank"]}</td><td>{name}</td>{cells}<td>{mirrored}</td><td></td></tr>'
+    return f'<tr><td class="number">{row["rank"]}</td><td>{name}</td>{cells}<td>{mirrored}</td></tr>'
 
 
 def _ranked(ref: Path, report: BatchReport[Ranked]) -> Ranking:
