@@ -14,6 +14,7 @@ from vvipe.skeleton import H36M17, Skeleton
 
 TIME_STEP_S, PIXEL_STEP, POSE_STEP = 1e-4, 0.1, 1e-3
 _ROOM = 0.12
+_NECK = ("nose", "left_shoulder", "right_shoulder")
 
 
 class PoseDecoder(Protocol):
@@ -56,10 +57,11 @@ def clip_data(
 
 
 def skeleton_json(skeleton: Skeleton) -> dict[str, Any]:
-    """Its bones, and for each joint "left", "right" or "middle"."""
+    """Its bones, for each joint "left", "right" or "middle", and the joints of a drawn neck (None: it lacks one)."""
     words = [joint.partition("_")[0] for joint in skeleton.joints]
     return {
         "bones": [list(bone) for bone in skeleton.bones],
+        "neck": list(skeleton.indices(*_NECK)) if set(_NECK) <= set(skeleton.joints) else None,
         "sides": [word if word in ("left", "right") else "middle" for word in words],
     }
 

@@ -21,7 +21,6 @@
   const jump = (position) => {
     clock.pause();
     clock.seek(position);
-    showPlayer();
   };
 
   const lines = [...document.querySelectorAll("[data-line]")];
@@ -40,9 +39,16 @@
     }
     figure.mark([...new Set(now.flatMap((line) => data.feedback[line.dataset.line].joints))]);
   };
-  lines.forEach((line) => line.addEventListener("click", () => jump(data.feedback[line.dataset.line].start)));
+  lines.forEach((line) => line.addEventListener("click", () => { jump(data.feedback[line.dataset.line].start); showPlayer(); }));
   clock.onChange(markLines);
   markLines();
+
+  const goToAddress = () => { // report.html#at=2.5 shows that moment
+    const at = new URLSearchParams(location.hash.slice(1)).get("at");
+    if (at !== null) jump(Number(at));
+  };
+  window.addEventListener("hashchange", goToAddress);
+  goToAddress();
 
   const clips = data.clips.map(poseflow.readClip);
   const roles = ["ref", "query"];
@@ -68,7 +74,7 @@
     const [ref, query] = still.sides.map((side) => poseflow.seconds(side.time));
     const made = poseflow.element("button", { type: "button", title: "Show this moment" }, pair,
       poseflow.element("span", { class: "caption" }, poseflow.element("span", { class: "who who-ref" }, ref), poseflow.element("span", { class: "who who-query" }, query)));
-    made.addEventListener("click", () => jump(still.position));
+    made.addEventListener("click", () => { jump(still.position); showPlayer(); });
     find("stills").append(poseflow.element("li", {}, made));
   }
 })();

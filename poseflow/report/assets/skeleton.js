@@ -43,6 +43,12 @@
       context.stroke();
     };
     context.lineCap = "round";
+    if (clip.neck && clip.neck.every(isSeen)) { // from the nose to between the shoulders, which no bone joins
+      const [, left, right] = clip.neck.map((joint) => places[joint]);
+      const between = places.push([(left[0] + right[0]) / 2, (left[1] + right[1]) / 2]) - 1;
+      stroke(clip.neck[0], between, colours.rim, thick + 2.5);
+      stroke(clip.neck[0], between, colours.line, thick);
+    }
     for (const [a, b] of bones) stroke(a, b, colours.rim, thick + 2.5);
     for (const [a, b] of bones) stroke(a, b, isRight(a, b) ? colours.light : colours.line, thick);
     for (let joint = 0; joint < clip.joints; joint++) {

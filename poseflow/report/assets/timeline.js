@@ -40,7 +40,7 @@
     const spans = [];
     for (const lane of lanes) {
       const track = poseflow.element("div", { class: "track" });
-      track.style.setProperty("--rows", 1 + Math.max(...lane.spans.map(({ row }) => row)));
+      track.style.setProperty("--rows", 1 + Math.max(0, ...lane.spans.map(({ row }) => row)));
       for (const span of lane.spans) {
         const marked = makeSpan(span, clock);
         spans.push({ ...span, marked });

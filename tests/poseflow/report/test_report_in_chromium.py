@@ -10,8 +10,9 @@ import pytest
 from chromium import find_chromium, open_chromium
 from report_clips import QUERY_TIMES_S, REF_TIMES_S, SIZE, distance_to_path, embedded_person, known_match, known_steps
 
-from poseflow.report import write_report
+from poseflow.report import write_clip_report, write_report
 from poseflow.report.sync_path import matched_path
+from poseflow.report.timeline import Lane, Span
 from vvipe import Embedder
 
 from ..clips import numbered_picture, write_clip
@@ -325,22 +326,46 @@ def test_beyond_the_limit_a_folder_holds_page_and_videos(browser, write):
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_a_path_of_no_or_one_step_makes_a_page(browser, write, count):
-    page = opened(browser, write(path=known_match()["path"][:count], feedback=[], pauses=[], tempo_changes=[]))
-    assert page.run("document.querySelectorAll('video').length") == 2
+    steps = known_match()["path"][:count]
+    page = opened(browser, write(with_videos=False, path=steps, feedback=[], pauses=[], tempo_changes=[]))
+    assert page.run("document.querySelectorAll('.stage').length") == 2
     assert ("not aligned" in page.run("document.body.textContent")) == (count == 0)
     assert page.complaints() == []
 
 
 def test_moments_at_which_nobody_was_compared_are_shown_as_such(browser, write):
     unseen = [step | {"distance": None, "match_probability": None} for step in known_match()["path"]]
-    page = opened(browser, write(path=unseen))
+    page = opened(browser, write(with_videos=False, path=unseen))
     assert page.run("[...document.querySelectorAll('.lane-name')].map((e) => e.textContent)")[-1] == "Not seen"
     assert page.complaints() == []
 
 
 def test_a_mirrored_query_is_shown_as_in_a_mirror(browser, write):
-    page = opened(browser, write(is_mirrored=True))
+    page = opened(browser, write(with_videos=False, is_mirrored=True))
     assert page.run("[...document.querySelectorAll('.picture')].map((e) => e.classList.contains('mirrored'))") == [
         False,
         True,
     ]
+
+
+@pytest.mark.parametrize("is_filmed", [True, False])
+def test_one_clip_plays_above_its_coloured_spans(browser, tmp_path, clips, videos, is_filmed):
+    lanes = [Lane("segments", [Span(1.0, 2.5, "wave", "1.0-2.5 s: wave", 0), Span(2.5, 99.0, NASTY, NASTY, 1)])]
+    files = write_clip_report(
+        tmp_path / "clip.html",
+        clips[0],
+        person_id=1,
+        lanes=[*lanes, Lane("none", [])],
+        details_html='<button type="button" data-at="4.5">second wave</button>',
+        video=videos[0] if is_filmed else None,
+    )
+    page = opened(browser, files)
+    page.click(".span:nth-child(1)")
+    page.run("poseflow.player.clock.settled()")
+    assert page.run("poseflow.player.clock.times()") == pytest.approx([1.0], abs=TOLERANCE_S)
+    page.click("[data-at]")
+    page.run("poseflow.player.clock.settled()")
+    assert page.run("poseflow.player.clock.times()") == pytest.approx([4.5], abs=TOLERANCE_S)
+    assert page.run("document.querySelectorAll('video').length") == int(is_filmed)
+    assert page.run("window.hacked") is None
+    assert page.complaints() == []
