@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
-from .bench_retrieval import JSON, MODEL, noise, print_report, retrieval, speed
+from .bench_options import JSON, MOCAP, MODEL, print_report
+from .bench_retrieval import noise, retrieval, speed
 from .bench_scores import scores
-from .options import FILE, detector_options, make_embedder
-
-_MOCAP = click.option(
-    "--mocap",
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with cmu.npz and cmu_more.npz.",
-)
+from .bench_sync import sync, sync_mocap
+from .options import make_embedder
 
 
 @click.group("bench", invoke_without_command=True)
@@ -28,12 +21,12 @@ def command(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _benchmark in (retrieval, speed, noise, scores):
+for _benchmark in (retrieval, speed, noise, scores, sync, sync_mocap):
     command.add_command(_benchmark)
 
 
 @command.command("lifting")
-@_MOCAP
+@MOCAP
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the cameras.")
 @MODEL
 @JSON
@@ -45,7 +38,7 @@ def lifting(mocap: Path, seed: int, model: str | None, as_json: bool) -> None:
 
 
 @command.command("occlusion")
-@_MOCAP
+@MOCAP
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the noise and of the hidden joints.")
 @MODEL
 @JSON
@@ -57,7 +50,7 @@ def occlusion(mocap: Path, seed: int, model: str | None, as_json: bool) -> None:
 
 
 @command.command("calibration")
-@_MOCAP
+@MOCAP
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the noise and of the pairs.")
 @MODEL
 @JSON
@@ -66,20 +59,3 @@ def calibration(mocap: Path, seed: int, model: str | None, as_json: bool) -> Non
     from poseflow_benchmarks.calibration import run_calibration
 
     print_report(run_calibration(mocap, embedder=make_embedder(model), seed=seed), as_json)
-
-
-@command.command("sync")
-@click.option("--ref", required=True, type=FILE, help="Video of one camera.")
-@click.option("--query", required=True, type=FILE, help="Video of another camera, synchronised with it.")
-@detector_options
-@MODEL
-@click.option("--cache", type=click.Path(file_okay=False, path_type=Path), help="Folder that keeps the keypoints.")
-@JSON
-def sync(
-    ref: str, query: str, get_detector: Callable[[], Any], model: str | None, cache: Path | None, as_json: bool
-) -> None:
-    """How well half-second windows of one camera are found in the other's film."""
-    from poseflow_benchmarks.sync import run_sync
-
-    embedder = make_embedder(model)
-    print_report(run_sync(ref, query, get_detector=get_detector, embedder=embedder, cache_dir=cache), as_json)

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from .bench_options import JSON, MODEL, print_report
 from .options import FILE, detector_options, make_embedder
 
-MODEL = click.option("--model", metavar="NAME|FILE", help="Embedding model; default: the shipped one.")
-JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-def print_report(report: Any, as_json: bool) -> None:
-    """A report to stdout, as its table or as JSON."""
-    click.echo(json.dumps(report.to_json()) if as_json else report.to_markdown())
 
 
 @click.command("retrieval")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .bench_retrieval import JSON, MODEL, print_report
+from .bench_options import JSON, MODEL, print_report
 from .options import make_embedder
 
 
