@@ -12,6 +12,7 @@ from vvipe.datasets.mocap import read_npz
 from vvipe.geometry import normalize_3d, np_mpjpe
 from vvipe.pose_matches import PoseMatcher
 from vvipe.retrieval import Representation, hit_ranks, hit_rates, nearest, retrieve, view_poses
+from vvipe.systems.matching import MatchProbability, sampled_probability
 
 PAIRS = [(0, 1), (1, 0)]
 
@@ -124,6 +125,31 @@ def test_reranking_two_hundred_agrees_with_the_exhaustive_search():
     exhaustive = retrieve(query, index, count=1, distance=procrustes, pool=1000)
     assert (near == exhaustive).float().mean() >= 0.995
     assert (near != nearest(query.vectors, index.vectors, count=1)).any()
+
+
+def test_reranking_two_hundred_by_sampled_probability_agrees_with_the_exhaustive_search():
+    probability, noise = MatchProbability(), random_vectors(2, 20, 16, seed=9)
+    means = random_vectors(1000, 16)
+
+    def embedded(seed: int) -> Representation:
+        spread = torch.rand(1000, 1, generator=torch.Generator().manual_seed(seed))
+        mean = means + 0.3 * random_vectors(1000, 16, seed=seed)
+        return Representation(mean, torch.stack([mean, 0.2 + 0.6 * spread.expand(-1, 16)], 1))
+
+    @torch.inference_mode()
+    def distance(query, candidates):
+        asked, found = (d[..., :1, :] + d[..., 1:, :] * n for d, n in ((query, noise[0]), (candidates, noise[1])))
+        likeness = [
+            sampled_probability(probability, q[:, None].expand(-1, c.shape[1], -1, -1), c)
+            for q, c in zip(asked.split(4), found.split(4), strict=True)
+        ]
+        return -torch.cat(likeness)
+
+    query, index = embedded(1), embedded(2)
+    query = Representation(query.vectors[:100], query.details[:100])
+    near = retrieve(query, index, count=1, distance=distance)
+    exhaustive = retrieve(query, index, count=1, distance=distance, pool=1000)
+    assert (near == exhaustive).float().mean() >= 0.995
 
 
 @pytest.mark.real_data
