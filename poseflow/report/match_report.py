@@ -209,7 +209,7 @@ def _body(match_json: Mapping[str, Any], sides: Sequence[_Side]) -> str:
         ref=escape(sides[0].name),
         query=escape(sides[1].name),
         summary=summary_html(match_json),
-        feedback=feedback_html(match_json.get("feedback") or []),
+        feedback=feedback_html(match_json),
         tables=tables_html(match_json),
         unaligned=""
         if match_json.get("path")

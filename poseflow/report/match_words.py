@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -10,7 +10,8 @@ from poseflow.match_text import SUBSCORES
 from poseflow.report.tables import facts_html, table_html
 
 SCORE_MEANING = "100 = one person repeating the movement, 60 = another competent person, 0 = another movement"
-NO_FEEDBACK = "Nothing stands out: no correction is large and sure enough to be given."
+NOTHING_TO_SAY = "Nothing stands out: no difference of a joint is large and sure enough to be told."
+NOT_JUDGED = "Single joints were not judged in this match."
 _TABLES = {"joints": "Joints", "segments": "Parts of the movement", "occurrences": "Where the movement occurs"}
 
 
@@ -26,10 +27,11 @@ def summary_html(result: Mapping[str, Any]) -> str:
     )
 
 
-def feedback_html(feedback: Sequence[Mapping[str, Any]]) -> str:
-    """One button a line, worst first as the match gives them; or a sentence that there is none."""
+def feedback_html(result: Mapping[str, Any]) -> str:
+    """One button a line, worst first as the match gives them; or why there is none (no table of joints: not judged)."""
+    feedback = result.get("feedback") or []
     if not feedback:
-        return f"<p>{escape(NO_FEEDBACK)}</p>"
+        return f"<p>{escape(NOTHING_TO_SAY if result.get('joints') else NOT_JUDGED)}</p>"
     lines = "".join(
         f'<li><button type="button" class="line" data-line="{number}">{escape(str(line.get("text") or ""))}'
         "</button></li>"

@@ -183,7 +183,7 @@ def test_a_match_with_nothing_but_people_still_makes_a_page(tmp_path, clips, emb
 
 def test_words_of_others_are_escaped():
     nasty = "<b>\"'&</script>"
-    html = feedback_html([{"text": nasty}]) + tables_html({"joints": [{nasty: nasty}]})
+    html = feedback_html({"feedback": [{"text": nasty}]}) + tables_html({"joints": [{nasty: nasty}]})
     html += summary_html({"subscores": {nasty: 3.0}, "warnings": [nasty]})
     assert '<b>"' not in html
     assert html.count("&lt;b&gt;&quot;&#x27;&amp;&lt;/script&gt;") >= 5
@@ -196,8 +196,9 @@ def test_unknown_figures_are_dashes_and_an_unknown_mirror_is_said():
     assert "0.002" in html
 
 
-def test_no_feedback_is_said():
-    assert "Nothing stands out" in feedback_html([])
+def test_no_feedback_is_said_and_is_not_praise_where_nothing_was_judged():
+    assert "Nothing stands out" in feedback_html({"feedback": [], "joints": [{"joint": "left_knee"}]})
+    assert "not judged" in feedback_html({"feedback": [], "joints": []})
 
 
 def test_the_scores_of_a_group_are_a_table_and_those_of_two_people_are_not():
