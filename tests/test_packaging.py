@@ -113,6 +113,14 @@ def test_wheel_carries_weights_recipes_and_the_requirements_without_dependencies
     assert "poseflow/requirements-nodeps.txt" in names
 
 
+def test_wheel_carries_the_files_that_pages_are_made_of(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    assets = {f"poseflow/report/assets/{path.name}" for path in (ROOT / "poseflow/report/assets").iterdir()}
+    assert "poseflow/report/assets/match.html" in assets
+    assert assets <= names
+
+
 def test_every_module_of_the_checkout_is_in_the_wheel(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
