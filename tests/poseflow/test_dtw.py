@@ -215,9 +215,9 @@ def test_nine_hundred_frames_against_nine_hundred_are_quick():
     cost = np.random.default_rng(9).random((900, 900))
     seconds = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()  # other programs do not count
         align(cost)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     assert min(seconds) < 0.2
 
 
