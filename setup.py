@@ -31,6 +31,7 @@ setup(
     package_data={
         "vvipe.weights": ["*.safetensors", "*.json", "*.md"],
         "poseflow": ["*.txt", "*.json"],
+        "poseflow.report": ["assets/*"],
         "poseflow_benchmarks": ["results/*.json", "results/open/*.json"],
     },
     install_requires=[
