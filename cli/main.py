@@ -19,6 +19,8 @@ from vvipe.errors import PoseflowError
 COMMANDS = {
     "embed": "embed:command",
     "match": "match:command",
+    "lift": "lift:command",
+    "generate": "generate:command",
     "import": "import_:command",
     "train": "train:command",
     "data": "data:command",
