@@ -54,6 +54,8 @@ setup(
         "jaxtyping>=0.2.34",
         "onnxruntime>=1.19",
         "packaging>=23",
+        "xarray>=2024.10",  # with h5netcdf: tracks in the layout of movement
+        "h5netcdf>=1.4",
         # What the packages of poseflow/requirements-nodeps.txt import; their own metadata is not followed.
         "absl-py>=2",
         "attrs>=23",
@@ -67,12 +69,14 @@ setup(
         "six>=1.16",
     ],
     extras_require={
+        "search": ["faiss-cpu>=1.9"],  # the index of `poseflow search --index`
         "dev": [
             "mypy>=1.13",
             "ruff>=0.9",
             # What tests compare with.
             "dtaidistance>=2.3",
             "pandas>=2.2",
+            "pympi-ling>=1.70",  # reads the .eaf files back
             "sleap-io>=0.6",
             "tables>=3.10",
         ],

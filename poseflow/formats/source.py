@@ -56,7 +56,7 @@ class KeypointSource:
     def rows(self) -> list[list[str]]:
         """The cells of a CSV file; row i is line i + 1, and there is at least one."""
         try:
-            rows = list(csv.reader(io.StringIO(_read_text(self.path), newline="")))
+            rows = list(csv.reader(io.StringIO(read_text(self.path), newline="")))
         except csv.Error as error:
             raise self.error(f"no CSV of keypoints ({error})") from error
         if not rows:
@@ -64,7 +64,8 @@ class KeypointSource:
         return rows
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a file; FileFormatError where it is not UTF-8 or cannot be read."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -80,7 +81,7 @@ def read_json(path: Path) -> Any:
         FileFormatError: It is no JSON, or cut off; the message gives line and column.
     """
     try:
-        return json.loads(_read_text(path))
+        return json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise FileFormatError(
             f"{path}, line {error.lineno}, column {error.colno}: no complete JSON ({error.msg}); "
