@@ -9,8 +9,9 @@ between them (poses within kappa by NP-MPJPE are no negatives), a narrower decod
 
 What was tried in runs of 600 iterations of 512 poses, Hit@1 in % on the carve-out under the unseen rig, GT / D0:
 plain 51.0 / 45.4; limbs borrowed 52.5 / 46.7; 1,200 iterations of 256 poses instead 51.4 / 46.3; that with negatives
-by NP-MPJPE 52.4 / 46.7; and that at twice the rate 52.5 / 46.8. Sorting the 50 nearest anew by decoded poses, alone or mixed with the embedding's distance,
-gained nothing (76.6 / 66.4 by the embedding, 76.6 / 66.8 at best on an earlier model), so it is not done.
+by NP-MPJPE 52.4 / 46.7; and that at twice the rate 52.5 / 46.8. Sorting the 50 nearest anew by decoded poses, alone or
+mixed with the embedding's distance, gained nothing (76.6 / 66.4 by the embedding, 76.6 / 66.8 at best on an earlier
+model), so it is not done.
 """
 
 from vvipe.cameras import CameraRange

@@ -9,7 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from vvipe.geometry import np_mpjpe, to_canonical
+from vvipe.body_frame import body_aligned
+from vvipe.fast_procrustes import aligned_errors
+from vvipe.geometry import normalize_3d
 from vvipe.models.vvipe import KeypointEncoder, encoder_input
 from vvipe.retrieval import Representation
 from vvipe.systems.matching import sampled_probability
@@ -33,11 +35,6 @@ class PointSystem:
 
     def distance(self, query: Float[Tensor, "B D"], candidates: Float[Tensor, "B M D"]) -> Float[Tensor, "B M"]:
         return (query[:, None] - candidates).norm(dim=-1)
-
-
-def keypoint_system() -> PointSystem:
-    """The row "2D keypoints": normalised coordinates, missing ones 0."""
-    return PointSystem("2D keypoints", lambda keypoints, scores: torch.nan_to_num(keypoints, nan=0.0).flatten(1))
 
 
 def encoder_system(name: str, network: nn.Module) -> PointSystem:
@@ -92,7 +89,7 @@ def probabilistic_system(
 
 @dataclass(frozen=True)
 class LifterSystem:
-    """3D lifting: candidates by their canonical poses, sorted by NP-MPJPE between the lifted poses."""
+    """3D lifting: candidates by poses turned onto one figure, sorted by NP-MPJPE between the lifted poses."""
 
     name: str
     network: Lifter
@@ -106,13 +103,13 @@ class LifterSystem:
     @torch.inference_mode()
     def represent(self, keypoints: Float[Tensor, "N 13 2"], scores: Float[Tensor, "N 13"]) -> Representation:
         poses = self.lift(keypoints, scores)
-        seen = torch.isfinite(poses).flatten(1).all(1)
-        vectors = torch.full((len(poses), poses[0].numel()), torch.nan)
-        vectors[seen] = to_canonical(poses[seen]).flatten(1)
-        return Representation(vectors, torch.nan_to_num(poses, nan=0.0))
+        seen = is_usable(keypoints)
+        details = torch.zeros_like(poses)
+        details[seen] = normalize_3d(poses[seen])
+        return Representation(body_aligned(poses).flatten(1), details)
 
     @torch.inference_mode()
     def distance(self, query: Float[Tensor, "B 17 3"], candidates: Float[Tensor, "B M 17 3"]) -> Float[Tensor, "B M"]:
         b, m = candidates.shape[:2]
-        source, target = candidates.flatten(0, 1), query[:, None].expand(-1, m, -1, -1).flatten(0, 1)
-        return np_mpjpe(source, target).reshape(b, m)
+        target = query[:, None].expand(-1, m, -1, -1).flatten(0, 1)
+        return aligned_errors(candidates.flatten(0, 1), target).reshape(b, m).float()
