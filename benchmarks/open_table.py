@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -24,14 +25,15 @@ from poseflow_benchmarks.open_plan import (
     published_vvipe,
 )
 from poseflow_benchmarks.open_sets import CMU_FILES, RetrievalSet, carve_out_sets, open_sets
-from poseflow_benchmarks.results import SHIPPED, write_row
-from poseflow_benchmarks.retrieval import carve_out_hit1, evaluate_system
+from poseflow_benchmarks.results import SHIPPED, read_row, write_row
+from poseflow_benchmarks.retrieval import carve_out_hit1, evaluate_system, report_on
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from vvipe.datasets.mocap import read_npz
 from vvipe.datasets.pairs import PoseBank
 from vvipe.datasets.splits import select
+from vvipe.embedder import Embedder
 from vvipe.errors import WeightsError
 from vvipe.model_file import file_sha256
 from vvipe.models.vvipe import KeypointEncoder
@@ -140,7 +142,9 @@ def run_open_table(
         ValueError: `only` names a row that is not planned.
     """
     laboratory = Laboratory(mocap, work_dir)
-    for row in _wanted(only):
+    wanted = _wanted(only)
+    write_untrained_rows(laboratory, results, report=report)
+    for row in wanted:
         path = results / f"{row.file_name}.json"
         if path.exists():
             report(f"{row.file_name}: there")
@@ -148,6 +152,27 @@ def run_open_table(
         report(f"{row.file_name}: training ({row.recipe.name}, seed {row.seed})")
         run_row(row, laboratory, path)
         report(f"{row.file_name}: done")
+
+
+def write_untrained_rows(laboratory: Laboratory, results: Path, *, report: Callable[[str], None] = print) -> None:
+    """The rows that need no training here: the shipped model, 2D keypoints, what true 3D and chance retrieve.
+
+    Left alone while they are those of the weights that ship.
+    """
+    embedder = Embedder.from_pretrained()
+    ours = results / "ours-seed0.json"
+    if ours.exists() and read_row(ours).weights_sha256 == embedder.sha256:
+        return
+    report(f"{embedder.name}, 2D keypoints and bounds: measuring")
+    for row in report_on(laboratory.sets, embedder=embedder).rows:
+        if row.system == embedder.name:
+            config = {"recipe": embedder.card["recipe"], "group": "main"}
+            row = dataclasses.replace(row, is_ours=True, train_seed=embedder.card["seed"], config=config)
+            write_row(ours, row)
+        else:
+            paper = row.system if row.system == "2D keypoints" else None
+            name = re.sub(r"[^a-z0-9]+", "-", row.system.removeprefix(f"{embedder.name}: ").lower()).strip("-")
+            write_row(results / f"untrained-{name}.json", dataclasses.replace(row, paper=paper))
 
 
 def run_row(row: PlannedRow, laboratory: Laboratory, path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,6 +73,11 @@ class Embedder:
     def model_id(self) -> str:
         """Name and start of the hash; two embeddings compare only if these are equal."""
         return f"{self.name}@{self.sha256[:8]}"
+
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """What the weights were made of and what was measured of them."""
+        return self._model.card
 
     @property
     def dimension(self) -> int:

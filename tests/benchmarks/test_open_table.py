@@ -54,7 +54,10 @@ def test_rows_are_trained_measured_and_kept(mocap, two_rows, tmp_path):
     results = tmp_path / "results"
     open_table.run_open_table(mocap, tmp_path / "work", results=results, report=told.append)
     rows = {path.stem: read_row(path) for path in results.glob("*.json")}
-    assert set(rows) == {"v-vipe-aug-seed0", "pr-vipe-32-seed0"}
+    untrained = {name for name in rows if name.startswith("untrained-")}
+    assert set(rows) - untrained == {"v-vipe-aug-seed0", "pr-vipe-32-seed0", "ours-seed0"}
+    assert {"untrained-2d-keypoints", "untrained-chance", "untrained-3d-encoder-on-true-3d"} <= untrained
+    assert [name for name, row in rows.items() if row.is_ours] == ["ours-seed0"]
     row = rows["pr-vipe-32-seed0"]
     assert set(row.config["carve_out_hit1"]) == {"0.25", "0.5", "0.75", "1"}
     assert len(row.weights_sha256) == 64 and row.train_seed == 0 and row.paper == "Pr-VIPE"
