@@ -22,6 +22,7 @@ COMMANDS = {
     "lift": "lift:command",
     "generate": "generate:command",
     "import": "import_:command",
+    "export": "export:command",
     "train": "train:command",
     "data": "data:command",
     "bench": "bench:command",

@@ -22,8 +22,9 @@ class CocoJson:
     """COCO keypoints.
 
     - Annotations: ``{"images": [...], "annotations": [...], "categories": [...]}``; joints by the names of the
-      category, without names in COCO-17 order. A joint of visibility 0 was not seen, every other one has score 1;
-      ``iscrowd`` regions and annotations without keypoints are left out.
+      category, without names in COCO-17 order. A joint of visibility 0 was not seen, every other one has score 1, or
+      what ``keypoint_scores`` says; ``iscrowd`` regions and annotations without keypoints are left out. Frames have
+      the times that the images state as ``time_s``, where all do.
     - Results: ``[{"image_id", "keypoints": [x, y, score, ...], "score"}, ...]`` with 17, 23, 26, 133 or 136 joints;
       a joint with score 0 was not seen. AlphaPose writes the same with picture names as ``image_id``.
 
@@ -51,7 +52,8 @@ class CocoJson:
 
 
 def _read_annotations(source: KeypointSource, options: ImportOptions) -> Sightings:
-    frames = _image_frames(source, records(source, source.json.get("images"), "images"))
+    images = records(source, source.json.get("images"), "images")
+    frames = _image_frames(source, images)
     names = _category_names(source)
     orders = {id_: order_by_name(source, joints, options.joint_map) for id_, joints in names.items()}
     annotations = records(source, source.json.get("annotations"), "annotations")
@@ -71,8 +73,25 @@ def _read_annotations(source: KeypointSource, options: ImportOptions) -> Sightin
         keypoints = take(np.where(points[:, 2:] > 0, points[:, :2], np.nan), order)
         person = whole_number(source, annotation["track_id"], f"{where}, track_id") + 1 if has_ids else None
         box = _corner_box(source, annotation.get("bbox"), where)
-        people.append(Sighting(frames[image], keypoints, np.full(len(order), np.nan), person, box))
-    return Sightings(people, list(frames.values()))
+        scores = take(_stated_scores(source, annotation, len(points), where), order)
+        box_score = number(source, annotation.get("score"), f"{where}, score")
+        people.append(Sighting(frames[image], keypoints, scores, person, box, box_score))
+    return Sightings(people, list(frames.values()), time_s=_image_times(source, images))
+
+
+def _stated_scores(
+    source: KeypointSource, annotation: dict[str, Any], n_joints: int, where: str
+) -> NDArray[np.float64]:
+    """(K,) confidences, which COCO itself does not have; NaN where they are not stated."""
+    if annotation.get("keypoint_scores") is None:
+        return np.full(n_joints, np.nan)
+    return number_array(source, annotation["keypoint_scores"], f"{where}, keypoint_scores", (n_joints,))
+
+
+def _image_times(source: KeypointSource, images: list[dict[str, Any]]) -> list[float] | None:
+    if not images or any(image.get("time_s") is None for image in images):
+        return None
+    return [number(source, image["time_s"], "images, time_s") for image in images]
 
 
 def _category_names(source: KeypointSource) -> dict[int | str, list[str]]:
