@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from .bench_lifting import figures, lifting
 from .bench_options import JSON, MOCAP, MODEL, print_report
 from .bench_retrieval import noise, retrieval, speed
 from .bench_scores import scores
@@ -21,20 +22,8 @@ def command(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _benchmark in (retrieval, speed, noise, scores, sync, sync_mocap):
+for _benchmark in (retrieval, lifting, figures, speed, noise, scores, sync, sync_mocap):
     command.add_command(_benchmark)
-
-
-@command.command("lifting")
-@MOCAP
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the cameras.")
-@MODEL
-@JSON
-def lifting(mocap: Path, seed: int, model: str | None, as_json: bool) -> None:
-    """3D error of the autoencoder and of single views, on CMU people kept aside."""
-    from poseflow_benchmarks.lifting import run_lifting
-
-    print_report(run_lifting(mocap, embedder=make_embedder(model), seed=seed), as_json)
 
 
 @command.command("occlusion")

@@ -72,7 +72,7 @@ def write_picture(path: str | Path, picture: NDArray[np.uint8]) -> None:
     check_picture_path(path)
     with atomic_path(path) as temporary:
         # cv2.imwrite cannot write to every path on Windows.
-        temporary.write_bytes(cv2.imencode(temporary.suffix, picture)[1].tobytes())
+        temporary.write_bytes(cv2.imencode(temporary.suffix, picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes())
 
 
 def _size(points: NDArray) -> float:

@@ -130,7 +130,7 @@ def _matrices(quaternions: NDArray) -> Float[Tensor, "N 3 3"]:
 def _upright_facings(count: int) -> Float[Tensor, "S N 3 3"]:
     """Rotations of people who stand upright before a level camera, by turns of 45 degrees."""
     upright = Rotation.from_matrix([[0, 1, 0], [0, 0, -1], [-1, 0, 0]])
-    turns = Rotation.from_euler("z", 2 * np.pi * np.arange(_TURNS) / _TURNS)
+    turns = Rotation.from_rotvec(np.outer(2 * np.pi * np.arange(_TURNS) / _TURNS, [0.0, 0.0, 1.0]))
     return torch.as_tensor((upright * turns).as_matrix())[:, None].expand(-1, count, -1, -1)
 
 
