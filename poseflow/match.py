@@ -87,7 +87,7 @@ def match(
     defaults = match_defaults(scorer)
     alignment, compared, verdict = _align(ref, query, query_mirrored, scorer, defaults, settings)
     _check_coverage(alignment, settings.min_coverage)
-    distance, probability = _figures(scorer, alignment.ref_values, alignment.query_values)
+    distance, probability = path_figures(scorer, alignment.ref_values, alignment.query_values)
     is_moving = ~(alignment.ref_pauses | alignment.query_pauses)
     tempo = overall_tempo(*moving_times(alignment))
     score = defaults.score(float(np.nanmean(distance[is_moving])))
@@ -110,7 +110,7 @@ def match(
         model=ref.model,
         ref_detector=ref_detector,
         query_detector=query_detector,
-        signature=_signature(ref.model, ref_detector, query_detector, settings, defaults),
+        signature=match_signature(ref.model, ref_detector, query_detector, settings, defaults),
         is_mirrored=verdict.is_mirrored,
         mirror_margin=verdict.margin,
         pauses=pauses(alignment),
@@ -162,7 +162,7 @@ def _occurrences(
 
     def figures(found: TimeAlignment) -> tuple[float, float]:
         moving = ~(found.ref_pauses | found.query_pauses)
-        distance, probability = _figures(scorer, found.ref_values[moving], found.query_values[moving])
+        distance, probability = path_figures(scorer, found.ref_values[moving], found.query_values[moving])
         return defaults.score(float(np.nanmean(distance))), float(np.nanmean(probability))
 
     def accept(found: TimeAlignment) -> bool:
@@ -183,7 +183,7 @@ def _occurrences(
     return tuple(occurrences)
 
 
-def _figures(scorer: PairScorer, a: NDArray, b: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def path_figures(scorer: PairScorer, a: NDArray, b: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Expected errors and match probabilities (L,) of features (L, D + 1); NaN where a side was not seen.
 
     The frames' uncertainties count, unless one of a seen frame is not known.
@@ -225,9 +225,10 @@ def _check_coverage(alignment: TimeAlignment, min_coverage: float) -> None:
         )
 
 
-def _signature(
+def match_signature(
     model: str, ref_detector: str, query_detector: str, settings: MatchSettings, defaults: MatchDefaults
 ) -> str:
+    """How a score was made; scores with unequal signatures are not comparable."""
     detector = ref_detector if ref_detector == query_detector else f"{ref_detector}/{query_detector}"
     path = settings.path
     dtw = f"slope{MAX_TEMPO}+charge{path.tempo_charge}+pause{path.pause_start:g}/{path.pause_frame}"
