@@ -41,6 +41,7 @@ setup(
         "opencv-python>=4.10",
         "numpy>=2",
         "scipy>=1.13",
+        "scikit-learn>=1.5",  # t-SNE of the embedding; hdbscan needs it too
         "hdbscan>=0.8.40",
         "click>=8.1",
         "pytest>=8",
