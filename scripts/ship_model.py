@@ -1,6 +1,6 @@
 """Puts a trained model into vvipe/weights: its figures are measured, its card says what it was made of.
 
-.venv/bin/python scripts/ship_model.py work_dirs/vvipe_cmu/vvipe-cmu-v1.safetensors --mocap FOLDER
+.venv/bin/python scripts/ship_model.py work_dirs/vvipe_cmu/vvipe-cmu-v2.safetensors --mocap FOLDER
 """
 
 from __future__ import annotations

@@ -10,14 +10,18 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vvipe.calibration import Calibration, calibration_error, fit_calibration
+from vvipe.cameras import CameraRange
 from vvipe.datasets.pairs import PoseBank, ViewRange, draw_view, iteration_generator
 from vvipe.detector_noise import add_detector_noise
 from vvipe.geometry import normalize_2d, np_mpjpe
 from vvipe.models.vvipe import KeypointEncoder, PoseVAE, encoder_input
 from vvipe.noise import add_gaussian_noise
+from vvipe.pose_matches import deduplicate
 from vvipe.recipe import Recipe
 from vvipe.view_pairs import EmbeddedViews, ViewPairs, balanced, nearest_pairs, pair_views, random_pairs
 
+FILMING = CameraRange(elevation_deg=(-15.0, 35.0), roll_deg=(-5.0, 5.0), distance=(5.0, 12.0))
+"""Where people's cameras stand: training's own range is wider, and its odd views would make all look uncertain."""
 _POSES = 1500
 _CAMERA_PAIRS = 4
 _SOURCES = ("GT", "D0", "D1")
@@ -56,7 +60,8 @@ def sample_pairs(
 ) -> CalibrationPairs:
     """Pairs of views of the bank's poses under random cameras: projected 2D, D0 and D1 by turns."""
     generator = iteration_generator(seed, 3, 0)
-    chosen = torch.sort(torch.randperm(len(bank), generator=generator)[:_POSES]).values
+    kept = deduplicate(bank.world, bank.sequence)
+    chosen = kept[torch.sort(torch.randperm(len(kept), generator=generator)[:_POSES]).values]
     poses = PoseBank(*(getattr(bank, field.name)[chosen] for field in dataclasses.fields(bank)))
     rows = torch.arange(len(poses))
     fitted, same, unrelated = [], [], []
@@ -83,7 +88,7 @@ def _embed_view(
     generator: torch.Generator,
 ) -> EmbeddedViews:
     """Embeddings and uncertainties; an encoder without an uncertainty head gets its mean error for all."""
-    plain = ViewRange(augmentation_fraction=1.0, cameras=recipe.views.cameras)
+    plain = ViewRange(augmentation_fraction=1.0, cameras=FILMING)
     keypoints, scores = _spoil(draw_view(poses, plain, generator=generator).keypoints, source, generator)
     keypoints, valid = normalize_2d(keypoints)
     prediction = encoder(encoder_input(keypoints, scores, use_scores=recipe.architecture.use_scores))

@@ -14,6 +14,8 @@ from scipy.special import expit
 from vvipe.view_pairs import ViewPairs
 
 _LOG_RANGE = (-20.0, 5.0)
+_NEAR = 0.1
+"""Added to distances, so that their logarithm is finite where two views coincide."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Calibration:
 
     Attributes:
         error: (a, b, c): expected NP-MPJPE = sqrt(a d^2 + b (u1^2 + u2^2) + c).
-        probability: (p, q, r): P(NP-MPJPE <= 0.1) = sigmoid(p + q log(expected) + r log(mean u)).
+        probability: (p, q, r): P(NP-MPJPE <= 0.1) = sigmoid(p + q log(d + 0.1) + r log(mean u)).
         typical_uncertainty: Stands in where a pose's own is unknown.
         near, far: Mean expected NP-MPJPE of one pose in two views, and of two unrelated poses: score anchors.
     """
@@ -52,8 +54,7 @@ class Calibration:
     ) -> NDArray:
         """P(NP-MPJPE <= 0.1), of the inputs' common shape."""
         p, q, r = self.probability
-        expected = self.expected_error(distance, uncertainty_a, uncertainty_b)
-        return expit(p + q * np.log(expected) + r * np.log((uncertainty_a + uncertainty_b) / 2))
+        return expit(p + q * np.log(distance + _NEAR) + r * np.log((uncertainty_a + uncertainty_b) / 2))
 
 
 def fit_calibration(fitted: ViewPairs, *, same: ViewPairs, unrelated: ViewPairs) -> Calibration:
@@ -65,9 +66,9 @@ def fit_calibration(fitted: ViewPairs, *, same: ViewPairs, unrelated: ViewPairs)
         unrelated: Pairs of any two poses, for the far anchor.
     """
     coefficients = _fit_error(_squares(fitted), fitted.error)
-    expected = np.sqrt(_squares(fitted) @ coefficients)
     mean_uncertainty = (fitted.uncertainty_a + fitted.uncertainty_b) / 2
-    logits = fit_logistic(np.stack([np.log(expected), np.log(mean_uncertainty)], axis=1), fitted.is_match)
+    features = np.stack([np.log(fitted.distance + _NEAR), np.log(mean_uncertainty)], axis=1)
+    logits = fit_logistic(features, fitted.is_match)
     a, b, c = (float(x) for x in coefficients)
     p, q, r = (float(x) for x in logits)
     return Calibration(

@@ -17,9 +17,9 @@ from vvipe.calibration import Calibration
 from vvipe.errors import WeightsError
 from vvipe.models.vvipe import Architecture, KeypointEncoder, PoseVAE
 
-CARD_VERSION = 1
+CARD_VERSION = 2
 SHIPPED = Path(__file__).with_name("weights")
-DEFAULT_MODEL = "vvipe-cmu-v1"
+DEFAULT_MODEL = "vvipe-cmu-v2"
 
 
 @dataclass(frozen=True)
@@ -149,5 +149,8 @@ def _read_card(path: Path) -> dict[str, Any]:
             f"{card_path}: the model's card cannot be read ({error}); it belongs beside the weights"
         ) from error
     if card.get("card_version") != CARD_VERSION:
-        raise WeightsError(f"{card_path}: card version {card.get('card_version')}, this poseflow reads {CARD_VERSION}")
+        raise WeightsError(
+            f"{card_path}: card version {card.get('card_version')}, this poseflow reads {CARD_VERSION}: train the model "
+            "again, or use the poseflow that trained it"
+        )
     return card
