@@ -150,7 +150,7 @@ def _read_card(path: Path) -> dict[str, Any]:
         ) from error
     if card.get("card_version") != CARD_VERSION:
         raise WeightsError(
-            f"{card_path}: card version {card.get('card_version')}, this poseflow reads {CARD_VERSION}: train the model "
+            f"{card_path}: card version {card.get('card_version')}, this poseflow reads {CARD_VERSION}: train it "
             "again, or use the poseflow that trained it"
         )
     return card
