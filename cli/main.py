@@ -19,8 +19,10 @@ from vvipe.errors import PoseflowError
 COMMANDS = {
     "embed": "embed:command",
     "match": "match:command",
+    "count": "count:command",
     "lift": "lift:command",
     "generate": "generate:command",
+    "search": "search:command",
     "import": "import_:command",
     "export": "export:command",
     "train": "train:command",
