@@ -291,15 +291,15 @@ def lifting_row(
         system, source: Names of the row.
         given: The truth.
         canonical: In the canonical frame on the universal skeleton, torso lengths.
-        in_camera: In the camera's axes, pelvis at the origin, torso lengths; None = not known.
+        in_camera: As lifted, in the camera's axes, pelvis at the origin, torso lengths; None = not known, and P-MPJPE
+            is that of `canonical`.
     """
     seen = torch.isfinite(canonical).flatten(1).all(1)
     torso_mm = 1000 * given.torso_m[seen]
     plain = mpjpe(canonical[seen], given.bank.canonical[seen])
-    aligned = np_mpjpe(canonical[seen], given.bank.world[seen])
-    turned = torch.full_like(plain, torch.nan)
-    if in_camera is not None:
-        turned = mpjpe(in_camera[seen], given.camera_poses[seen])
+    raw = canonical if in_camera is None else in_camera
+    aligned = np_mpjpe(raw[seen], given.bank.world[seen])
+    turned = torch.full_like(plain, torch.nan) if in_camera is None else mpjpe(raw[seen], given.camera_poses[seen])
     return LiftingRow(
         system=system,
         source=source,

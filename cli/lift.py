@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from poseflow.lift import LiftSettings
-from poseflow.lift_files import SUFFIXES, lift_to_files
+from poseflow.lift_files import SUFFIXES, check_lift_path, lift_to_files
 
 from .options import (
     FILE,
@@ -57,6 +57,7 @@ def command(
     gets a file: OUT.person1.bvh, OUT.person2.bvh. Exit code 4: nobody was seen well enough.
     """
     settings = LiftSettings(frame=frame, rotation=rotation, height_m=height_m)
+    check_lift_path(output)
     embedder = make_embedder(model)
 
     def load() -> Any:
