@@ -1,7 +1,6 @@
 """From a video, a webcam or a file of keypoints to the embeddings of the people in it.
 
-Pictures stream: frames -> detector -> tracking, so memory grows with the keypoints (about 10 KB a person and frame,
-most of it the allocator's), not with the pictures.
+Pictures stream: frames -> detector -> tracking, so memory grows with the keypoints, not with the pictures.
 """
 
 from __future__ import annotations

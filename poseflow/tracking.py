@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from poseflow.records import FramePoses, PoseTrack
+from poseflow.tracklet import Sighting, Tracklet
 from vvipe.skeleton import Skeleton
 
 # Per-joint standard deviations of COCO's annotators, relative to the square root of the person's area; the left and
@@ -27,51 +27,11 @@ _COCO_SIGMAS = {
 }
 _OTHER_SIGMA = 0.107
 
-_VELOCITY_SPAN_S = 0.25  # a person's velocity is measured over the sightings of this span
-_COASTING_S = 0.5  # extrapolated motion dies out with this time constant
 _POSE_MEMORY_S = 0.1  # after this time unseen, a joint may be off by the annotators' deviation x sqrt(2) ...
 _MAX_WIDENING = 10.0  # ... and never by more than x sqrt(10)
 _LATELY_SEEN_FIRST = 0.25  # chosen on simulated people who cross, hide and drop out at 10 to 60 frames a second
 _REACH_PER_S = 4.0  # nobody moves further, in square roots of the box's area (about 1 m for a standing person)
 _MAX_SIZE_RATIO = 1.8  # nor changes the square root of the box's area more while out of sight
-
-
-@dataclass(frozen=True)
-class _Sighting:
-    position: int  # among the processed frames
-    time_s: float
-    keypoints: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    box: NDArray[np.float32]
-    box_score: float
-
-
-@dataclass
-class _Tracklet:
-    """One person's sightings so far."""
-
-    sightings: list[_Sighting] = field(default_factory=list)
-
-    @property
-    def last(self) -> _Sighting:
-        return self.sightings[-1]
-
-    def predicted_shift_px(self, time_s: float) -> NDArray[np.float64]:
-        """(2,) how far the body has moved since the last sighting, its velocity dying out."""
-        unseen_s = time_s - self.last.time_s
-        return self._velocity_px_s() * _COASTING_S * (1 - np.exp(-unseen_s / _COASTING_S))
-
-    def _velocity_px_s(self) -> NDArray[np.float64]:
-        earlier = self.last
-        for sighting in reversed(self.sightings[:-1]):
-            if earlier is not self.last and self.last.time_s - sighting.time_s > _VELOCITY_SPAN_S:
-                break
-            earlier = sighting
-        moved = self.last.keypoints.astype(np.float64) - earlier.keypoints
-        is_shared = np.isfinite(moved).all(-1)
-        if earlier is self.last or not is_shared.any():
-            return np.zeros(2)
-        return np.median(moved[is_shared], axis=0) / (self.last.time_s - earlier.time_s)
 
 
 def track_people(
@@ -104,8 +64,8 @@ def track_people(
     sigmas = _joint_sigmas(skeleton)
     index: list[int] = []
     times_s: list[float] = []
-    tracklets: list[_Tracklet] = []
-    live: list[_Tracklet] = []
+    tracklets: list[Tracklet] = []
+    live: list[Tracklet] = []
     for position, poses in enumerate(frame_poses):
         _check_frame(poses, skeleton, times_s)
         index.append(poses.index)
@@ -113,7 +73,7 @@ def track_people(
         live = [t for t in live if poses.time_s - t.last.time_s <= max_gap_s]
         sightings = _sightings(poses, position)
         sightings = _continue(live, sightings, sigmas=sigmas, min_similarity=min_similarity)
-        started = [_Tracklet([sighting]) for sighting in sightings]
+        started = [Tracklet(sighting) for sighting in sightings]
         live += started
         tracklets += started
     clip_s = times_s[-1] - times_s[0] if times_s else 0.0
@@ -146,7 +106,7 @@ def _joint_sigmas(skeleton: Skeleton) -> NDArray[np.float64]:
     return np.array([_COCO_SIGMAS.get(name, _OTHER_SIGMA) for name in names])
 
 
-def _sightings(poses: FramePoses, position: int) -> list[_Sighting]:
+def _sightings(poses: FramePoses, position: int) -> list[Sighting]:
     """Those of the frame's people who have a joint; a box that is NaN becomes the one around the joints."""
     sightings = []
     for person, keypoints in enumerate(poses.keypoints):
@@ -157,13 +117,13 @@ def _sightings(poses: FramePoses, position: int) -> list[_Sighting]:
         if not np.isfinite(box).all():
             box = np.concatenate([seen.min(0), seen.max(0)])
         box_score = float(poses.box_scores[person])
-        sightings.append(_Sighting(position, poses.time_s, keypoints, poses.scores[person], box, box_score))
+        sightings.append(Sighting(position, poses.time_s, keypoints, poses.scores[person], box, box_score))
     return sightings
 
 
 def _continue(
-    tracklets: list[_Tracklet], sightings: list[_Sighting], *, sigmas: NDArray[np.float64], min_similarity: float
-) -> list[_Sighting]:
+    tracklets: list[Tracklet], sightings: list[Sighting], *, sigmas: NDArray[np.float64], min_similarity: float
+) -> list[Sighting]:
     """Appends to each tracklet its sighting, if there is one; returns the sightings that are left."""
     if not tracklets or not sightings:
         return sightings
@@ -176,13 +136,13 @@ def _continue(
     left = dict(enumerate(sightings))
     for row, column in zip(*linear_sum_assignment(preference, maximize=True), strict=True):
         if similarity[row, column] > 0:
-            tracklets[row].sightings.append(left.pop(int(column)))
+            tracklets[row].add(left.pop(int(column)))
     return list(left.values())
 
 
 def _similarity(
-    tracklets: list[_Tracklet],
-    sightings: list[_Sighting],
+    tracklets: list[Tracklet],
+    sightings: list[Sighting],
     sigmas: NDArray[np.float64],
     widening: NDArray[np.float64],
 ) -> NDArray[np.float64]:
@@ -234,33 +194,33 @@ def _box_area(boxes: NDArray) -> NDArray[np.float64]:
     return np.asarray(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(-1), np.float64)
 
 
-def _seen_s(tracklet: _Tracklet) -> float:
+def _seen_s(tracklet: Tracklet) -> float:
     """Time from the first to the last sighting, times the share of frames with a sighting."""
-    first, last = tracklet.sightings[0], tracklet.last
-    return (last.time_s - first.time_s) * len(tracklet.sightings) / (last.position - first.position + 1)
+    first, last = tracklet.first, tracklet.last
+    return (last.time_s - first.time_s) * tracklet.n_sightings / (last.position - first.position + 1)
 
 
-def _rejoined(tracklets: list[_Tracklet], *, max_gap_s: float) -> list[_Tracklet]:
+def _rejoined(tracklets: list[Tracklet], *, max_gap_s: float) -> list[Tracklet]:
     """The tracklets, each followed by its continuation where exactly one ends and one starts there."""
-    starts_s = np.array([t.sightings[0].time_s for t in tracklets])
+    starts_s = np.array([t.first.time_s for t in tracklets])
     ends_s = np.array([t.last.time_s for t in tracklets])
     gaps_s = starts_s[None] - ends_s[:, None]
     can_follow = (gaps_s > 0) & (gaps_s <= max_gap_s)
     for a, b in np.argwhere(can_follow):
-        can_follow[a, b] = _is_within_reach(tracklets[a].last, tracklets[b].sightings[0])
+        can_follow[a, b] = _is_within_reach(tracklets[a].last, tracklets[b].first)
     is_only = can_follow & (can_follow.sum(0) == 1) & (can_follow.sum(1, keepdims=True) == 1)
     continuation = {int(a): int(b) for a, b in np.argwhere(is_only)}
     joined = []
     for start in sorted(set(range(len(tracklets))) - set(continuation.values())):
-        person = _Tracklet(list(tracklets[start].sightings))
+        person = tracklets[start]
         while start in continuation:
             start = continuation[start]
-            person.sightings += tracklets[start].sightings
+            person.join(tracklets[start])
         joined.append(person)
     return joined
 
 
-def _is_within_reach(before: _Sighting, after: _Sighting) -> bool:
+def _is_within_reach(before: Sighting, after: Sighting) -> bool:
     """Whether one person can have moved, and changed in size, that much in that time."""
     boxes = np.array([before.box, after.box], np.float64)
     sizes = np.sqrt(_box_area(boxes))
@@ -270,23 +230,22 @@ def _is_within_reach(before: _Sighting, after: _Sighting) -> bool:
 
 
 def _pose_track(
-    tracklet: _Tracklet,
+    tracklet: Tracklet,
     person_id: int,
     skeleton: Skeleton,
     index: NDArray[np.int64],
     times_s: NDArray[np.float64],
 ) -> PoseTrack:
-    first = tracklet.sightings[0].position
-    span = slice(first, tracklet.last.position + 1)
-    n_frames = span.stop - first
+    span = slice(tracklet.first.position, tracklet.last.position + 1)
+    n_frames = span.stop - span.start
     keypoints = np.full((n_frames, skeleton.n_joints, 2), np.nan, np.float32)
     scores = np.zeros((n_frames, skeleton.n_joints), np.float32)
     boxes = np.full((n_frames, 4), np.nan, np.float32)
     box_scores = np.full(n_frames, np.nan, np.float32)
-    for sighting in tracklet.sightings:
-        row = sighting.position - first
-        keypoints[row], scores[row] = sighting.keypoints, sighting.scores
-        boxes[row], box_scores[row] = sighting.box, sighting.box_score
+    rows = tracklet.rows
+    place = rows["position"] - span.start
+    keypoints[place], scores[place] = rows["keypoints"], rows["scores"]
+    boxes[place], box_scores[place] = rows["box"], rows["box_score"]
     return PoseTrack(
         person_id, skeleton, index[span].copy(), times_s[span].copy(), keypoints, scores, boxes, box_scores
     )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -335,3 +336,21 @@ def assert_jumper_and_walker(people: list[PoseTrack]) -> None:
     centres = walker.boxes[walker.is_seen][:, [0, 2]].mean(-1)
     assert (np.diff(centres) < 45).all()  # half her width: never over to somebody else
     assert centres[0] > 1500 > 100 > centres[-1]
+
+
+def test_memory_of_a_long_clip_is_that_of_its_numbers() -> None:
+    """204 bytes of keypoints and scores a frame, held at most about four times: as they come, and as tracks."""
+    frames = 3000
+
+    def films() -> Iterator[FramePoses]:
+        for i in range(frames):
+            yield frame_poses([figure(i / 30, 2.0)], i, i / 30)
+
+    tracemalloc.start()
+    try:
+        (track,) = track_people(films(), skeleton=COCO17)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(track.time_s) == frames
+    assert peak / frames < 4 * 204
