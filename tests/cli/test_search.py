@@ -108,3 +108,18 @@ def test_a_query_of_another_model_is_an_error(folder: Path, weights: str, tmp_pa
 def test_wrong_options_are_wrong_usage(options: list[str], query: str, folder: Path, weights: str, capsys) -> None:
     assert search(query, folder, weights, *options) == 2
     assert options[0].lstrip("-").replace("-", "_")[:6] in capsys.readouterr().err.replace("-", "_")
+
+
+@pytest.mark.real_data
+def test_the_same_movement_by_another_camera_is_found_first(real_file, tmp_path: Path, capsys) -> None:
+    blazepose = ["--detector", "blazepose"]
+    clips = {"cam02": ("pose2sim_cam02", ["--end", "1"]), "other": ("sports2d_demo", ["--start", "2", "--end", "3.5"])}
+    (tmp_path / "library").mkdir()
+    for name, (video, span) in clips.items():
+        target = str(tmp_path / "library" / f"{name}.parquet")
+        assert main(["embed", str(real_file(f"data/video/{video}.mp4")), "-o", target, *blazepose, *span]) == 0
+    capsys.readouterr()
+    query = str(real_file("data/video/pose2sim_cam01.mp4"))
+    assert main(["search", "--query", query, "--in", str(tmp_path / "library"), *blazepose, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert Path(told["results"][0]["file"]).name == "cam02.parquet"
