@@ -1,5 +1,6 @@
 import json
 
+import av
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -143,6 +144,20 @@ def test_a_clip_of_another_model_is_refused(one, tmp_path, capsys, embedder):
     write_clip(tmp_path / "other.parquet", other)
     assert main(["lift", str(tmp_path / "other.parquet"), "-o", str(tmp_path / "out.bvh")]) == 1
     assert "other@1" in capsys.readouterr().err
+
+
+def test_a_film_without_people_leaves_with_four(tmp_path, capsys):
+    with av.open(str(tmp_path / "grey.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for _ in range(4):
+            picture = av.VideoFrame.from_ndarray(np.full((64, 96, 3), 128, np.uint8), format="bgr24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    arguments = ["lift", str(tmp_path / "grey.mp4"), "-o", str(tmp_path / "out.bvh"), "--detector", "blazepose"]
+    assert main(arguments) == 4
+    assert "no person was found" in capsys.readouterr().err
+    assert not (tmp_path / "out.bvh").exists()
 
 
 @pytest.mark.real_data
