@@ -54,9 +54,10 @@ def write_elan(path: Path, tiers: Mapping[str, Sequence[Segment]], *, media: str
     ids = _Ids()
     for name, segments in tiers.items():
         _add_tier(document, time_order, ids, name, segments)
-    properties = document.find("HEADER")
-    assert properties is not None
-    ElementTree.SubElement(properties, "PROPERTY", NAME="lastUsedAnnotationId").text = str(ids.annotations)
+    time_order[:] = sorted(time_order, key=lambda slot: int(slot.get("TIME_VALUE", "0")))
+    header = document.find("HEADER")
+    assert header is not None
+    ElementTree.SubElement(header, "PROPERTY", NAME="lastUsedAnnotationId").text = str(ids.annotations)
     _add_types(document)
     ElementTree.indent(document, " ")
     with atomic_path(path) as temporary:

@@ -76,6 +76,8 @@ def test_elan_is_read_by_pympi_with_the_same_tiers_labels_and_times(tmp_path):
         assert sorted(eaf.get_annotation_data_for_tier(tier)) == expected
     parents = [(start, value) for start, _, value, *_ in eaf.get_ref_annotation_data_for_tier("actions confidence")]
     assert parents == [(0, "0.875"), (60000, "1.0")]
+    slots = re.findall(r'TIME_VALUE="(\d+)"', (tmp_path / "clip.eaf").read_text(encoding="utf-8"))
+    assert slots == sorted(slots, key=int) and len(slots) == 10  # ELAN lists them in the order of time
     (linked,) = eaf.get_linked_files()
     assert unquote(urlparse(linked["MEDIA_URL"]).path) == str(video)
     assert (linked["RELATIVE_MEDIA_URL"], linked["MIME_TYPE"]) == ("./a clip.mp4", "video/mp4")
