@@ -71,16 +71,29 @@ def _display_matrix(frame: Any) -> NDArray[np.int32] | None:
     return np.frombuffer(bytes(frame.side_data[SideDataType.DISPLAYMATRIX]), dtype=np.int32)
 
 
-def _upright(frame: Any) -> NDArray[np.uint8]:
-    """(H, W, 3) BGR, turned and mirrored as the container's display matrix says (a multiple of 90 degrees)."""
-    image = frame.to_ndarray(format="bgr24")
-    matrix = _display_matrix(frame)
-    if matrix is None:
-        return image
-    a, b, c, d = (int(matrix[i]) for i in (0, 1, 3, 4))  # x' = a x + c y, y' = b x + d y
-    if abs(b) > abs(a):
-        image, a, d = image.transpose(1, 0, 2), c, b
-    return np.ascontiguousarray(image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
+class _Turner:
+    """Turns and mirrors pictures upright, as the container's display matrix says (a multiple of 90 degrees).
+
+    PyAV ties a picture whose side data is asked for into a reference cycle, so that its pixels stay in memory until the
+    garbage collector comes by, hundreds of pictures later. So the matrix is read once, and again where the angle that
+    PyAV derives from it changes.
+    """
+
+    def __init__(self) -> None:
+        self._rotation: float | None = None
+        self._matrix: NDArray[np.int32] | None = None
+
+    def upright(self, frame: Any) -> NDArray[np.uint8]:
+        """(H, W, 3) BGR."""
+        if frame.rotation != self._rotation:
+            self._rotation, self._matrix = frame.rotation, _display_matrix(frame)
+        image = frame.to_ndarray(format="bgr24")
+        if self._matrix is None:
+            return image
+        a, b, c, d = (int(self._matrix[i]) for i in (0, 1, 3, 4))  # x' = a x + c y, y' = b x + d y
+        if abs(b) > abs(a):
+            image, a, d = image.transpose(1, 0, 2), c, b
+        return np.ascontiguousarray(image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
 
 
 class _TimeGrid:
@@ -112,7 +125,7 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
         with closing(decoded_frames(video)) as frames:
             first = next(frames)
         stream = video.stream
-        height, width = _upright(first).shape[:2]
+        height, width = _Turner().upright(first).shape[:2]
         duration_s = None
         if stream.duration is not None:
             duration_s = float((stream.duration + (stream.start_time or 0)) * stream.time_base - video.origin_s)
@@ -161,15 +174,19 @@ def read_frames(
 
 
 def _read(path: Path, start_s: float, end_s: float, grid: _TimeGrid) -> Generator[Frame]:
+    turner = _Turner()
     shape: tuple[int, ...] = ()
-    time_s = 0.0
+    last_s = None  # of the pictures before the span
     with closing(_timed(path, start_s)) as timed:
         for index, time_s, frame in timed:
             if time_s >= end_s - TIME_SLACK_S:
                 break
-            if time_s < start_s - TIME_SLACK_S or not grid.takes(time_s):
+            if time_s < start_s - TIME_SLACK_S:
+                last_s = time_s
                 continue
-            image = _upright(frame)
+            if not grid.takes(time_s):
+                continue
+            image = turner.upright(frame)
             if shape not in ((), image.shape):
                 raise VideoError(
                     f"{path}: the picture's size changes at {time_s:.2f} s; write it anew: ffmpeg -i IN OUT.mp4"
@@ -177,9 +194,14 @@ def _read(path: Path, start_s: float, end_s: float, grid: _TimeGrid) -> Generato
             shape = image.shape
             yield Frame(index, time_s, image)
     if not shape:
-        raise VideoError(
-            f"{path} shows no new frame from {start_s:g} s to {end_s:g} s (the last before: {time_s:.2f} s)"
-        )
+        raise VideoError(_nothing_shown(path, start_s, end_s, last_s))
+
+
+def _nothing_shown(path: Path, start_s: float, end_s: float, last_s: float | None) -> str:
+    before = "" if last_s is None else f"; the last picture before is shown at {last_s:.2f} s"
+    if np.isinf(end_s):
+        return f"{path} has no picture at {start_s:g} s or later{before}; start earlier"
+    return f"{path} has no picture from {start_s:g} s until {end_s:g} s{before}; choose another span"
 
 
 def read_webcam(index: int = 0, *, duration_s: float | None = None, stride_s: float | None = None) -> Generator[Frame]:

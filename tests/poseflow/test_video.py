@@ -121,9 +121,13 @@ class TestRange:
         clip = write_clip(folder / f"{settings['codec']}.{suffix}", times_s=CONSTANT_S, gop=10, **settings)
         assert numbers(read_frames(clip, start_s=1.2 - 0.001)) == [(i, i) for i in range(36, 60)]
 
-    def test_start_behind_the_end_is_an_error(self, constant):
-        with pytest.raises(VideoError, match="no new frame from 60 s"):
+    def test_start_behind_the_end_is_an_error_that_tells_where_the_end_is(self, constant):
+        with pytest.raises(VideoError, match=r"no picture at 60 s or later; .* shown at 1\.97 s; start earlier"):
             list(read_frames(constant, start_s=60))
+
+    def test_span_between_two_pictures_is_an_error_that_tells_the_one_before(self, constant):
+        with pytest.raises(VideoError, match=r"no picture from 1\.01 s until 1\.02 s; .* shown at 1\.00 s"):
+            list(read_frames(constant, start_s=1.01, end_s=1.02))
 
     @pytest.mark.parametrize(
         "bounds", [{"start_s": 2, "end_s": 1}, {"start_s": 1, "end_s": 1}, {"start_s": -1}, {"start_s": np.nan}]
@@ -339,6 +343,18 @@ def test_memory_does_not_grow_with_the_clip(folder):
     finally:
         tracemalloc.stop()
     assert peak < 20 * picture_bytes
+
+
+def test_decoded_pictures_are_let_go_without_the_garbage_collector(constant):
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in read_frames(constant):
+            pass
+        held = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert held <= 2  # the first one, whose display matrix was read
 
 
 class TestWebcam:
