@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from .bench_lifting import figures, lifting
+from .bench_mimicry import mimicry
 from .bench_options import JSON, MOCAP, MODEL, print_report
 from .bench_retrieval import noise, retrieval, speed
 from .bench_scores import scores
@@ -22,7 +23,7 @@ def command(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _benchmark in (retrieval, lifting, figures, speed, noise, scores, sync, sync_mocap):
+for _benchmark in (retrieval, lifting, figures, speed, noise, scores, sync, sync_mocap, mimicry):
     command.add_command(_benchmark)
 
 
