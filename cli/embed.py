@@ -42,7 +42,9 @@ if TYPE_CHECKING:
 @click.option("--overlay", type=FILE, metavar="OUT.mp4", help="Draw skeletons and ids on the video.")
 @click.option("--contact-sheet", type=FILE, metavar="OUT.png", help="Draw every person, to choose from.")
 @click.option("--skip-existing", is_flag=True, help="Leave outputs that are whole and of the same model.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object; its seconds are those that it took.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object; its seconds leave out start and drawings."
+)
 @person_option(default=default_of(embed_video, "person"))
 @detector_options
 @embedding_options
@@ -82,14 +84,18 @@ def _is_one_file(videos: tuple[str, ...]) -> bool:
 def _check_usage(
     videos: tuple[str, ...], source: int | None, duration_s: float | None, settings: dict[str, Any]
 ) -> None:
+    from poseflow.store import is_clip_file
+
     if bool(videos) == (source is not None):
         raise click.UsageError("name one or more VIDEOS, or a webcam with --source")
     if duration_s is not None and source is None:
         raise click.UsageError("--duration belongs to --source; cut a video with --start and --end")
     if source is not None and any(settings[name] is not None for name in ("start_s", "end_s", "stride_s")):
         raise click.UsageError("--start, --end and --stride cut videos; a webcam has --duration")
+    if source is not None and settings["skip_existing"]:
+        raise click.UsageError("--skip-existing is for videos; a webcam shows something new each time")
     has_drawing = any(settings[name] is not None for name in _DRAWINGS)
-    if has_drawing and not (_is_one_file(videos) and not videos[0].endswith(".parquet")):
+    if has_drawing and not (_is_one_file(videos) and not is_clip_file(videos[0])):
         raise click.UsageError("--overlay and --contact-sheet draw on the pictures of one video file")
 
 
@@ -126,4 +132,5 @@ def _print_batch(batch: BatchReport[EmbedReport], *, as_json: bool) -> None:
             click.echo(report.to_text())
     if batch.failed:
         count = len(batch.done) + len(batch.failed)
-        raise BatchError(f"{len(batch.failed)} of {count} files failed, for the reasons above; the others are done")
+        others = "; the others are done" if batch.done else ""
+        raise BatchError(f"{len(batch.failed)} of {count} files failed, for the reasons above{others}")

@@ -9,8 +9,9 @@ import click
 
 from poseflow.embed import embed_imported
 from poseflow.formats.importer import FORMATS
+from vvipe.skeleton import COCO17
 
-from .options import command_line, default_of, embedding_options, make_embedder, person_option
+from .options import FILE, command_line, default_of, embedding_options, make_embedder, person_option
 
 
 class Size(click.ParamType):
@@ -26,9 +27,22 @@ class Size(click.ParamType):
         return int(width), int(height)
 
 
+class JointName(click.ParamType):
+    """A joint's name in a file, and which COCO-17 joint it is, written as NAME=JOINT."""
+
+    name = "NAME=JOINT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """(name in the file, COCO-17 name)."""
+        name, _, joint = value.rpartition("=")
+        if not name or joint not in COCO17.joints:
+            self.fail(f"expected NAME=JOINT, JOINT one of {', '.join(COCO17.joints)}; got {value!r}", param, ctx)
+        return name, joint
+
+
 @click.command("import")
 @click.argument("file", type=click.Path())
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), metavar="OUT.parquet")
+@click.option("-o", "--output", required=True, type=FILE, metavar="OUT.parquet")
 @click.option(
     "--format",
     type=click.Choice(["auto", *(known.name for known in FORMATS)]),
@@ -38,16 +52,26 @@ class Size(click.ParamType):
 )
 @click.option("--fps", type=click.FloatRange(0, min_open=True), help="Frame rate of the video, if FILE has no times.")
 @click.option("--size", type=Size(), help="Size of the video, if FILE has shares of it instead of pixels.")
+@click.option(
+    "--joint-map",
+    multiple=True,
+    type=JointName(),
+    help="Which COCO-17 joint a joint of FILE is, where its name is not recognised: ankle1=left_ankle. Once a joint.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, that of `poseflow embed`.")
 @person_option(default=default_of(embed_imported, "person"))
 @embedding_options
-def command(file: str, output: str, as_json: bool, model: str | None, **settings: Any) -> None:
+def command(
+    file: str, output: str, joint_map: tuple[tuple[str, str], ...], as_json: bool, model: str | None, **settings: Any
+) -> None:
     """Reads keypoints of another program from FILE, and embeds them.
 
     The .parquet is one of `poseflow embed`, keypoints and embeddings, and stands for the video in every other command.
     """
     from poseflow.embed_files import save_embedded
 
-    embedder = make_embedder(model)
-    report = save_embedded(output, lambda: embed_imported(file, embedder=embedder, command=command_line(), **settings))
+    if len(dict(joint_map)) < len(joint_map):
+        raise click.UsageError("--joint-map: one joint of the file is named twice")
+    settings |= {"joint_map": dict(joint_map), "embedder": make_embedder(model), "command": command_line()}
+    report = save_embedded(output, lambda: embed_imported(file, **settings), source=file)
     click.echo(json.dumps(report.to_json(), allow_nan=False) if as_json else report.to_text())

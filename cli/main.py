@@ -75,8 +75,9 @@ def _is_built(name: str) -> bool:
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 some of several files failed, 4 no person or too little of "
-    "one to score, 130 interrupted. Results go to stdout; progress and messages to stderr.",
+    epilog="Exit codes: 0 done, 1 failed (also where a file is missing, damaged or a folder), 2 wrong usage, 3 some of "
+    "several files failed, 4 no person or too little of one to score, 130 interrupted. Results go to stdout; progress "
+    "and messages to stderr.",
 )
 @click.version_option(package_name="poseflow", prog_name="poseflow")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of every error.")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--ref", required=True, type=FILE, help="The example: a video or a saved .parquet.")
 @click.option("--query", required=True, type=click.Path(), help="What is compared: a video, a .parquet, or a folder.")
 @person_option("--ref-person", default="auto", choices=MATCH_PERSON_CHOICES)
-@person_option("--query-person", default="auto", choices=MATCH_PERSON_CHOICES)
+@person_option("--query-person", default="auto", choices=MATCH_PERSON_CHOICES, like="--ref-person")
 @click.option(
     "--mirror",
     type=click.Choice(MIRROR_CHOICES),

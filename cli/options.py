@@ -6,7 +6,7 @@ import functools
 import inspect
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -17,12 +17,15 @@ from poseflow.detect.protocol import PosePredictor
 from poseflow.embed import embed_tracks
 from poseflow.people import PERSON_CHOICES
 
+from .completion import PERSON_MODEL, POSE_MODEL, PersonRule
+
 if TYPE_CHECKING:
     from vvipe.embedder import Embedder
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-FILE = click.Path(dir_okay=False)
+FILE = click.Path()
+"""A file. What the disk has to say of it (missing, a folder, not to be written) is told by the library: exit code 1."""
 
 _DETECTOR_SETTINGS = ("device", "pose_model", "pose_checkpoint", "person_model", "person_checkpoint", "detect_every")
 
@@ -33,7 +36,10 @@ def default_of(function: Callable[..., Any], parameter: str) -> Any:
 
 
 def detector_options(command: Command) -> Command:
-    """Adds the options of the 2D detector; `command` gets `get_detector`, which makes it once, when it is needed."""
+    """Adds the options of the 2D detector; `command` gets `get_detector`, which makes it once, when it is needed.
+
+    Where it never was, as with saved clips alone, and options of it were given, a note on stderr says so.
+    """
 
     @functools.wraps(command)
     def with_detector(*args: Any, detector: str, **settings: Any) -> Any:
@@ -44,11 +50,26 @@ def detector_options(command: Command) -> Command:
         def get_detector() -> PosePredictor:
             return make_detector(detector, **given)
 
-        return command(*args, get_detector=get_detector, **settings)
+        result = command(*args, get_detector=get_detector, **settings)
+        if not get_detector.cache_info().misses:
+            _note_unused([*_given_by_name("detector"), *given])
+        return result
 
     for option in reversed(_detector_options()):
         with_detector = option(with_detector)
     return with_detector  # type: ignore[return-value]
+
+
+def _given_by_name(parameter: str) -> list[str]:
+    """The parameter, if the command line names it."""
+    is_default = click.get_current_context().get_parameter_source(parameter) == click.core.ParameterSource.DEFAULT
+    return [] if is_default else [parameter]
+
+
+def _note_unused(parameters: Sequence[str]) -> None:
+    if parameters:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in parameters)
+        click.echo(f"note: {flags} changed nothing, because no video was looked at", err=True)
 
 
 def _detector_options() -> list[Callable[[Any], Any]]:
@@ -65,9 +86,14 @@ def _detector_options() -> list[Callable[[Any], Any]]:
             show_default=True,
             help="2D detector; auto is mmpose where its weights are at hand or can be downloaded, else blazepose.",
         ),
-        option("--pose-model", "MMPose model: a name of the registry or a config file.", metavar="NAME|CONFIG.py"),
+        option(
+            "--pose-model",
+            "MMPose model: a name of the registry or a config file.",
+            type=POSE_MODEL,
+            metavar="NAME|CONFIG.py",
+        ),
         option("--pose-checkpoint", "Weights of the pose model; a NAME without them takes the registry's.", type=FILE),
-        option("--person-model", "MMDetection person detector, likewise.", metavar="NAME|CONFIG.py"),
+        option("--person-model", "MMDetection person detector, likewise.", type=PERSON_MODEL, metavar="NAME|CONFIG.py"),
         option("--person-checkpoint", "Weights of the person detector.", type=FILE),
         option("--device", "Where MMPose runs.", metavar="auto|cpu|cuda|mps"),
         option("--detect-every", "Frames from one run of the person detector to the next.", type=click.IntRange(1)),
@@ -75,24 +101,41 @@ def _detector_options() -> list[Callable[[Any], Any]]:
 
 
 def person_option(
-    flag: str = "--person", *, default: str, choices: Mapping[str, str] = PERSON_CHOICES
+    flag: str = "--person", *, default: str, choices: Mapping[str, str] = PERSON_CHOICES, like: str | None = None
 ) -> Callable[[Command], Command]:
-    """Adds the choice of a person, e.g. ``--person`` or ``--ref-person``; `choices` maps each rule to its meaning."""
+    """Adds the choice of a person, e.g. ``--person`` or ``--ref-person``.
+
+    Args:
+        flag: Name of the option.
+        default: A rule.
+        choices: Rule -> meaning.
+        like: Another option of the command, whose help has the meanings.
+    """
     rules = "; ".join(f"{rule} = {meaning}" for rule, meaning in choices.items())
-    return click.option(flag, default=default, show_default=True, metavar="RULE", help=f"Which person: {rules}.")
+    text = f"Which person: {rules}." if like is None else f"Which person, by the rules of {like}."
+    return click.option(flag, default=default, show_default=True, type=PersonRule(choices), help=text)
 
 
 def span_options(command: Command) -> Command:
     """Adds --start, --end and --stride, in seconds."""
-    for flag, name, text in reversed(
+
+    @functools.wraps(command)
+    def with_span(*args: Any, **settings: Any) -> Any:
+        start_s, end_s = settings["start_s"], settings["end_s"]
+        if end_s is not None and not (start_s or 0.0) < end_s:
+            raise click.UsageError(f"--end {end_s:g} is not behind --start {start_s or 0:g}: nothing lies between")
+        return command(*args, **settings)
+
+    from_0, above_0 = click.FloatRange(min=0), click.FloatRange(min=0, min_open=True)
+    for flag, name, kind, text in reversed(
         [
-            ("--start", "start_s", "Start of the span, in seconds of the source's own time."),
-            ("--end", "end_s", "End of the span."),
-            ("--stride", "stride_s", "Shortest time between two frames that are looked at."),
+            ("--start", "start_s", from_0, "Start of the span, in seconds of the source's own time."),
+            ("--end", "end_s", above_0, "End of the span; it is not in the span."),
+            ("--stride", "stride_s", above_0, "Shortest time between two frames that are looked at."),
         ]
     ):
-        command = click.option(flag, name, type=click.FloatRange(min=0), metavar="SECONDS", help=text)(command)
-    return command
+        with_span = click.option(flag, name, type=kind, metavar="SECONDS", help=text)(with_span)
+    return with_span  # type: ignore[return-value]
 
 
 def embedding_options(command: Command) -> Command:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import click
 
+from .completion import RECIPE
+
 
 @click.command("train")
-@click.argument("recipe", metavar="NAME|CONFIG.py")
+@click.argument("recipe", metavar="NAME|CONFIG.py", type=RECIPE)
 @click.option(
     "--data",
     "data",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from poseflow.errors import PoseflowError, VideoError
+from poseflow.errors import DeviceError, PackageError, PoseflowError, VideoError, WeightsError
 
 VIDEO_SUFFIXES = frozenset(
     {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".webm", ".wmv"}
@@ -69,15 +69,22 @@ def _jobs_of(entry: Path, output: Path, suffix: str) -> list[Job]:
 def run_batch(jobs: Iterable[Job], work: Callable[[Job], Result]) -> BatchReport[Result]:
     """Does `work` for every job; a job that fails with a PoseflowError does not stop the others.
 
+    Missing weights, packages and devices do: every other job would fail likewise, after as long a wait.
+
     Args:
         jobs: In the order to be done.
         work: Does one job, and gives what is to be reported of it.
+
+    Raises:
+        WeightsError, PackageError, DeviceError: A job raised it.
     """
     done: list[tuple[Job, Result]] = []
     failed: list[tuple[Job, PoseflowError]] = []
     for job in jobs:
         try:
             done.append((job, work(job)))
+        except (WeightsError, PackageError, DeviceError):
+            raise
         except PoseflowError as error:
             failed.append((job, error))
     return BatchReport(tuple(done), tuple(failed))

@@ -136,8 +136,8 @@ def check_picture_path(path: FilePath) -> None:
 def check_not_source(out_path: FilePath, *sources: FilePath) -> None:
     """Raises OutputError where writing to `out_path` would replace one of `sources`."""
     for source in sources:
-        if Path(out_path).resolve() == Path(source).resolve():
-            raise OutputError(f"{out_path} is the video itself and will not be replaced; write somewhere else")
+        if Path(out_path).exists() and Path(source).exists() and Path(out_path).samefile(source):
+            raise OutputError(f"{out_path} is the input itself and will not be replaced; write somewhere else")
 
 
 def _draw_frame(

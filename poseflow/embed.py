@@ -6,7 +6,7 @@ Pictures stream: frames -> detector -> tracking, so memory grows with the keypoi
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from poseflow.detect.protocol import ModelFile, PosePredictor
 from poseflow.errors import NothingToScoreError
 from poseflow.formats.importer import import_keypoints
 from poseflow.metadata import package_versions
-from poseflow.people import choose_people
+from poseflow.people import check_person, choose_people
 from poseflow.progress import time_progress
 from poseflow.records import ClipMetadata, EmbeddedClip, EmbeddingTrack, Frame, PoseTrack
 from poseflow.smoothing import smooth_track
@@ -65,6 +65,7 @@ def embed_video(
         VideoError: The video cannot be read.
         NothingToScoreError: No person was found, or nobody is seen well enough to embed.
     """
+    check_person(person)
     embedder = embedder or _shipped_embedder()  # before the long work
     video = probe(path)
     frames = read_frames(path, start_s=start_s, end_s=end_s, stride_s=stride_s)
@@ -103,6 +104,7 @@ def embed_webcam(
         VideoError: There is no such webcam.
         NothingToScoreError: No person was found, or nobody is seen well enough to embed.
     """
+    check_person(person)
     embedder = embedder or _shipped_embedder()
     predictor = make_detector(detector) if isinstance(detector, str) else detector
     frames = _until(read_webcam(index, duration_s=duration_s), should_stop)
@@ -138,6 +140,7 @@ def embed_imported(
     format: str = "auto",
     fps: float | None = None,
     size: tuple[int, int] | None = None,
+    joint_map: Mapping[str, str] | None = None,
     embedder: Embedder | None = None,
     person: str = "all",
     smooth: bool = True,
@@ -147,13 +150,13 @@ def embed_imported(
 
     Args:
         path: A file, or a folder of OpenPose's.
-        format, fps, size: As `poseflow.formats.import_keypoints`.
+        format, fps, size, joint_map: As `poseflow.formats.import_keypoints`.
 
     Raises:
-        FileFormatError: The file cannot be read, or leaves open what `fps` or `size` would tell.
+        FileFormatError: The file cannot be read, or leaves open what `fps`, `size` or `joint_map` would tell.
         NothingToScoreError: There is nobody in it, or nobody is seen well enough to embed.
     """
-    tracks = import_keypoints(path, format=format, fps=fps, size=size)
+    tracks = import_keypoints(path, format=format, fps=fps, size=size, joint_map=joint_map)
     metadata = ClipMetadata(source=Path(path).name, frames=count_frames(tracks), size=size, command=command)
     return embed_people(tracks, metadata=metadata, embedder=embedder, person=person, smooth=smooth)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
@@ -30,7 +31,7 @@ class EmbedReport:
     Attributes:
         output: The saved clip.
         clip: What is in it.
-        seconds: Wall time that it took.
+        seconds: Wall time of detecting, tracking, embedding and saving; the program's start and drawings come on top.
         is_skipped: Whether it was there already, and was left as it is.
     """
 
@@ -58,12 +59,28 @@ class EmbedReport:
     def to_text(self) -> str:
         """One line for the terminal."""
         people = ", ".join(f"{e.person_id} ({e.valid.sum()} embedded)" for e in self.clip.embeddings)
-        how = "was there already" if self.is_skipped else f"{self.seconds:.1f} s"
+        how = "was there already" if self.is_skipped else f"embedded in {self.seconds:.1f} s"
         return f"{self.output}: {self.clip.metadata.frames} frames, person {people}; {how}"
 
 
-def save_embedded(output: str | Path, make_clip: Callable[[], EmbeddedClip]) -> EmbedReport:
-    """Makes a clip and saves it, after a check that the output can be written."""
+def save_embedded(
+    output: str | Path, make_clip: Callable[[], EmbeddedClip], *, source: str | Path | None = None
+) -> EmbedReport:
+    """Makes a clip and saves it, after a check that the output can be written.
+
+    Args:
+        output: The .parquet to be written.
+        make_clip: Does the work.
+        source: The file that it reads; None = a webcam.
+
+    Raises:
+        ValueError: `output` is not named .parquet.
+        OutputError: `output` cannot be written, or is `source`.
+    """
+    if not is_clip_file(output):
+        raise ValueError(f"{output}: a saved clip is a .parquet; end the name in .parquet")
+    if source is not None:
+        check_not_source(output, source)
     check_writable(output)
     start_s = time.monotonic()
     clip = make_clip()
@@ -95,7 +112,8 @@ def embed_to_file(
     _check_drawings(source, overlay, contact_sheet)
     saved = _saved_clip(output, settings.get("embedder")) if skip_existing else None
     if saved is None:
-        report = save_embedded(output, lambda: embed_file(source, get_detector=get_detector, **settings))
+        make_clip = partial(embed_file, source, get_detector=get_detector, **settings)
+        report = save_embedded(output, make_clip, source=source)
     else:
         report = EmbedReport(Path(output), saved, 0.0, is_skipped=True)
     if contact_sheet is not None:

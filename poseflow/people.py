@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poseflow.errors import NothingToScoreError
+from poseflow.errors import NoSuchPersonError, NothingToScoreError
 from poseflow.records import PoseTrack
 
 PERSON_CHOICES = {
@@ -19,6 +19,14 @@ PERSON_CHOICES = {
     "longest": "the person seen for the longest time",
     "id:N": "the person with id N",
 }
+
+
+def check_person(person: str, choices: Collection[str] = PERSON_CHOICES) -> str:
+    """`person`, if it is one of `choices`; ValueError otherwise. To be called before the long work."""
+    is_id = person.startswith("id:") and person.removeprefix("id:").isdecimal()
+    if "id:N" in choices if is_id else person in choices and person != "id:N":
+        return person
+    raise ValueError(f"person: expected one of {', '.join(choices)}, got {person!r}")
 
 
 def choose_people(
@@ -32,7 +40,8 @@ def choose_people(
         frame_size: Width and height of the upright picture in pixels; None = not known, as of somebody's keypoints.
 
     Raises:
-        ValueError: `person` is none of the choices, nobody has that id, or ``central`` of a picture of unknown size.
+        ValueError: `person` is none of the choices, or ``central`` of a picture of unknown size.
+        NoSuchPersonError: Nobody has that id (a ValueError too).
         NothingToScoreError: There are no tracks.
     """
     best: dict[str, Callable[[PoseTrack], float]] = {
@@ -41,8 +50,7 @@ def choose_people(
         "central": partial(_centrality, frame_size=frame_size),
         "longest": _seen_s,
     }
-    if person not in best and person != "all" and not _is_id(person):
-        raise ValueError(f"person: expected one of {', '.join(PERSON_CHOICES)}, got {person!r}")
+    check_person(person)
     if person == "central" and frame_size is None:
         raise ValueError("person: central needs the size of the picture, which these keypoints do not tell")
     if not tracks:
@@ -57,12 +65,8 @@ def choose_people(
     chosen = [track for track in tracks if track.person_id == int(person.removeprefix("id:"))]
     if not chosen:
         ids = ", ".join(str(track.person_id) for track in tracks)
-        raise ValueError(f"person: nobody has the id {person.removeprefix('id:')}; the ids are {ids}")
+        raise NoSuchPersonError(f"person: nobody has the id {person.removeprefix('id:')}; the ids are {ids}")
     return chosen
-
-
-def _is_id(person: str) -> bool:
-    return person.startswith("id:") and person.removeprefix("id:").isdecimal()
 
 
 def _seen_s(track: PoseTrack) -> float:

@@ -50,6 +50,12 @@ class BatchError(PoseflowError):
     exit_code = 3
 
 
+class NoSuchPersonError(PoseflowError, ValueError):
+    """The person who was asked for is not in this clip; another clip of a batch may have one of that id."""
+
+    exit_code = 2
+
+
 class NothingToScoreError(PoseflowError):
     """No person was found, or too little of one was seen to embed or to score."""
 

@@ -60,9 +60,11 @@ def order_by_name(
         raise source.error(f"several joints mean {twice[0]}: {which}; rename or remove all but one")
     missing = [joint for joint in _LIMB_JOINTS if joint not in meant]
     if not set(meant) & set(COCO17.joints) or (missing and not given):
+        unknown = (name for name, joint in zip(names, meant, strict=True) if joint not in COCO17.joints)
+        example = next(unknown, "name in the file"), (missing or ["nose"])[0]
         raise source.error(
-            f"no joint for {', '.join(missing)}; the file has: {', '.join(names)}. Say which is which with joint_map, "
-            f'such as {{"{names[0] if len(names) else "name in the file"}": "{(missing or ["nose"])[0]}"}}'
+            f"no joint for {', '.join(missing)}; the file has: {', '.join(names)}. Say which is which, such as "
+            f'joint_map={{"{example[0]}": "{example[1]}"}} (--joint-map {example[0]}={example[1]})'
         )
     return np.array([meant.index(joint) if joint in meant else -1 for joint in COCO17.joints])
 

@@ -20,6 +20,7 @@ from poseflow_cli.interrupt import interrupt_as_stop
 from poseflow_cli.main import main
 from tiny_model import save_tiny_model
 
+from poseflow.errors import WeightsError
 from poseflow.records import Frame
 from poseflow.store import read_clip
 from poseflow.video import read_frames
@@ -63,7 +64,7 @@ def test_one_video_becomes_one_file(clip: Path, model: str, tmp_path: Path, sees
     target = tmp_path / "a.parquet"
     assert main(["embed", str(clip), "-o", str(target), "--model", model]) == 0
     told = capsys.readouterr()
-    assert f"{target}: 20 frames, person 1 (20 embedded)" in told.out
+    assert f"{target}: 20 frames, person 1 (20 embedded); embedded in " in told.out
     assert told.err == ""  # no terminal: no progress
     saved = read_clip(target)
     np.testing.assert_allclose(saved.tracks[0].time_s, TIMES_S, atol=1e-6)
@@ -142,6 +143,87 @@ def test_own_keypoints_need_no_detector(
     assert main(["embed", str(tmp_path / "own.parquet"), "-o", str(tmp_path / "b.parquet"), "--model", model]) == 0
     a, b = read_clip(tmp_path / "a.parquet"), read_clip(tmp_path / "b.parquet")
     np.testing.assert_array_equal(a.embeddings[0].vectors, b.embeddings[0].vectors)
+
+
+def test_detector_options_that_change_nothing_are_told(
+    clip: Path, model: str, tmp_path: Path, sees_discs: None, capsys
+) -> None:
+    saved, again = str(tmp_path / "a.parquet"), str(tmp_path / "b.parquet")
+    assert main(["embed", str(clip), "-o", saved, "--model", model, "--detect-every", "3"]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(["embed", saved, "-o", again, "--model", model]) == 0
+    assert capsys.readouterr().err == ""
+    options = ["--detector", "mmpose", "--pose-model", "rtmpose-l"]
+    assert main(["embed", saved, "-o", again, "--model", model, *options]) == 0
+    told = capsys.readouterr()
+    assert told.err == "note: --detector, --pose-model changed nothing, because no video was looked at\n"
+    assert "1 (20 embedded)" in told.out
+
+
+@pytest.mark.parametrize("is_batch", [False, True])
+def test_a_clip_is_not_written_onto_itself(
+    is_batch: bool, clip: Path, model: str, tmp_path: Path, sees_discs: None, capsys
+) -> None:
+    saved = tmp_path / "a.parquet"
+    assert main(["embed", str(clip), "-o", str(saved), "--model", model]) == 0
+    before = saved.read_bytes()
+    (tmp_path / "link").symlink_to(tmp_path)
+    inputs, output = ([str(saved)], saved) if not is_batch else ([str(saved), str(clip)], tmp_path / "link")
+    code = main(["embed", *inputs, "-o", str(output), "--model", model, "--person", "largest"])
+    assert code == (3 if is_batch else 1)
+    assert "is the input itself" in capsys.readouterr().err
+    assert saved.read_bytes() == before
+
+
+def test_a_recording_goes_into_a_parquet(model: str, tmp_path: Path, never_detects: None, capsys) -> None:
+    assert main(["embed", "--source", "0", "-o", str(tmp_path / "live.mp4"), "--model", model]) == 2
+    assert "end the name in .parquet" in capsys.readouterr().err
+
+
+def test_a_folder_in_which_one_clip_lacks_the_person_is_done_but_for_that_clip(
+    clip: Path, model: str, tmp_path: Path, sees_discs: None, capsys
+) -> None:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    (folder / "alone.mp4").write_bytes(clip.read_bytes())
+    write_disc_clip(folder / "both.mp4", TIMES_S, [[(60 + 3 * i, 40), (250, 60)] for i in range(20)])
+    out = tmp_path / "out"
+    assert main(["embed", str(folder), "-o", str(out), "--model", model, "--person", "id:2"]) == 3
+    assert "alone.mp4: person: nobody has the id 2; the ids are 1" in capsys.readouterr().err
+    assert names_in(out) == ["both.parquet"]
+
+
+def test_weights_that_are_missing_are_asked_for_once_not_for_each_file(
+    clip: Path, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    calls = []
+
+    def fail(name: str, **settings: object) -> None:
+        calls.append(name)
+        raise WeightsError("the weights are nowhere")
+
+    monkeypatch.setattr("poseflow_cli.options.make_detector", fail)
+    (tmp_path / "b.mp4").write_bytes(clip.read_bytes())
+    inputs = [str(clip), str(tmp_path / "b.mp4")]
+    assert main(["embed", *inputs, "-o", str(tmp_path / "out"), "--model", model]) == 1
+    assert (calls, capsys.readouterr().err) == (["auto"], "poseflow: the weights are nowhere\n")
+
+
+def test_where_every_file_fails_none_is_called_done(model: str, tmp_path: Path, sees_discs: None, capsys) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_text("no video")
+    assert main(["embed", str(tmp_path), "-o", str(tmp_path / "out"), "--model", model]) == 3
+    assert capsys.readouterr().err.endswith("2 of 2 files failed, for the reasons above\n")
+
+
+def test_a_start_behind_the_end_is_told_in_the_users_words(
+    clip: Path, model: str, tmp_path: Path, sees_discs: None, capsys
+) -> None:
+    target = str(tmp_path / "a.parquet")
+    assert main(["embed", str(clip), "-o", target, "--model", model, "--start", "9"]) == 1
+    assert "no picture at 9 s or later; the last picture before is shown at 0.76 s" in capsys.readouterr().err
+    assert main(["embed", str(clip), "-o", target, "--model", model, "--start", "3", "--end", "2"]) == 2
+    assert "--end 2 is not behind --start 3" in capsys.readouterr().err
 
 
 def bad_inputs() -> dict[str, Callable[[Path, Path], Path]]:
@@ -224,8 +306,14 @@ def test_an_output_that_cannot_be_written_fails_before_the_work(
         ["a.mp4", "--source", "0"],
         ["a.mp4", "--duration", "3"],
         ["--source", "0", "--start", "1"],
+        ["--source", "0", "--skip-existing"],
+        ["a.mp4", "--start", "2", "--end", "1"],
+        ["a.mp4", "--end", "0"],
+        ["a.mp4", "--stride", "0"],
+        ["a.mp4", "--person", "biggest"],
         ["a.mp4", "b.mp4", "--overlay", "o.mp4"],
         ["a.parquet", "--overlay", "o.mp4"],
+        ["a.PARQUET", "--overlay", "o.mp4"],
         ["a.mp4", "--detector", "magic"],
     ],
 )

@@ -12,6 +12,7 @@ from poseflow_cli.main import main
 from tiny_model import save_tiny_model
 
 from poseflow.store import read_clip
+from vvipe.skeleton import COCO17
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +77,54 @@ def test_a_file_of_another_kind_is_named(model: str, tmp_path: Path, capsys) -> 
     assert code == 1
     assert "notes.txt" in capsys.readouterr().err
     assert not (tmp_path / "a.parquet").exists()
+
+
+def write_deeplabcut(path: Path, names: list[str], *, frames: int = 4) -> Path:
+    """A CSV of DeepLabCut, the joints of FIGURE named `names`."""
+    rows = [
+        ["scorer", *["net"] * 51],
+        ["bodyparts", *[name for name in names for _ in range(3)]],
+        ["coords", *["x", "y", "likelihood"] * 17],
+    ]
+    rows += [[i, *[n for x, y in FIGURE + [100, 50] for n in (x, y, 0.9)]] for i in range(frames)]
+    path.write_text("\n".join(",".join(map(str, row)) for row in rows))
+    return path
+
+
+def test_joints_of_other_names_are_said_by_the_joint_map(model: str, tmp_path: Path, capsys) -> None:
+    names = [{"left_wrist": "paw=1", "right_wrist": "paw2"}.get(joint, joint) for joint in COCO17.joints]
+    source, target = write_deeplabcut(tmp_path / "dlc.csv", names), tmp_path / "a.parquet"
+    arguments = ["import", str(source), "-o", str(target), "--fps", "25", "--model", model]
+    assert main(arguments) == 1
+    assert "--joint-map paw=1=left_wrist" in capsys.readouterr().err
+    assert main([*arguments, "--joint-map", "paw=1=left_wrist", "--joint-map", "paw2=right_wrist"]) == 0
+    np.testing.assert_allclose(read_clip(target).tracks[0].keypoints[0], FIGURE + [100, 50], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        (["paw"], "expected NAME=JOINT"),
+        (["=nose"], "expected NAME=JOINT"),
+        (["paw=left_paw"], "left_wrist"),
+        (["paw=nose", "paw=left_eye"], "named twice"),
+        (["tail=nose"], "the file has no joint 'tail'"),
+    ],
+)
+def test_a_joint_map_that_makes_no_sense_is_wrong_usage(
+    entries: list[str], message: str, model: str, tmp_path: Path, capsys
+) -> None:
+    source = write_deeplabcut(tmp_path / "dlc.csv", ["paw", *COCO17.joints[1:]])
+    options = [word for entry in entries for word in ("--joint-map", entry)]
+    target = tmp_path / "a.parquet"
+    assert main(["import", str(source), "-o", str(target), "--fps", "25", "--model", model, *options]) == 2
+    assert message in capsys.readouterr().err
+    assert not target.exists()
+
+
+def test_an_output_that_is_no_parquet_is_wrong_usage_and_leaves_the_input(model: str, tmp_path: Path, capsys) -> None:
+    source = write_mmpose(tmp_path / "results.json")
+    before = source.read_bytes()
+    assert main(["import", str(source), "-o", str(source), "--fps", "25", "--model", model]) == 2
+    assert ".parquet" in capsys.readouterr().err
+    assert source.read_bytes() == before

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from poseflow.batch import Job, plan_jobs, run_batch
-from poseflow.errors import VideoError
+from poseflow.errors import DeviceError, PackageError, VideoError, WeightsError
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def test_a_failed_job_does_not_stop_the_others() -> None:
     assert [(job, str(error)) for job, error in report.failed] == [(jobs[1], "broken: damaged")]
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
-def test_ctrl_c_and_faults_of_the_program_stop_a_batch(error: type[BaseException]) -> None:
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError, WeightsError, PackageError, DeviceError])
+def test_ctrl_c_faults_of_the_program_and_what_would_fail_every_job_stop_a_batch(error: type[BaseException]) -> None:
     def work(job: Job) -> None:
         raise error
 

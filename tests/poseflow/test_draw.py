@@ -182,7 +182,7 @@ class TestOverlay:
 
     def test_the_video_itself_is_never_replaced(self, clip):
         before = clip[0].read_bytes()
-        with pytest.raises(OutputError, match="is the video itself"):
+        with pytest.raises(OutputError, match="is the input itself"):
             draw_overlay(clip[0], [], clip[0])
         assert clip[0].read_bytes() == before
 

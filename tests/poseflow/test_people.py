@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from poseflow.errors import NothingToScoreError
-from poseflow.people import PERSON_CHOICES, choose_people
+from poseflow.people import PERSON_CHOICES, check_person, choose_people
 from poseflow.records import PoseTrack
 from vvipe.skeleton import COCO17
 
@@ -110,3 +110,16 @@ def test_nobody_at_all_says_what_to_do(person: str):
 
 def test_help_says_what_auto_means():
     assert "longest x largest" in PERSON_CHOICES["auto"]
+
+
+@pytest.mark.parametrize("person", ["", "everyone", "id:", "id:N", "id:-1", "id:1.5"])
+def test_a_rule_that_does_not_exist_is_refused_before_people_are_looked_at(person: str):
+    with pytest.raises(ValueError, match="expected one of auto, all, largest"):
+        check_person(person)
+
+
+def test_a_rule_that_is_not_offered_is_refused():
+    assert check_person("id:12", ["auto", "id:N"]) == "id:12"
+    for person in ("all", "id:12"):
+        with pytest.raises(ValueError, match=f"expected one of auto, got '{person}'"):
+            check_person(person, ["auto"])
