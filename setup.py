@@ -76,6 +76,7 @@ setup(
             "ruff>=0.9",
             # What tests compare with.
             "dtaidistance>=2.3",
+            "faiss-cpu>=1.9",
             "pandas>=2.2",
             "pympi-ling>=1.70",  # reads the .eaf files back
             "sleap-io>=0.6",
