@@ -9,11 +9,11 @@ import click
 
 from poseflow.export import EXPORT_FORMATS, export_file
 
-from .options import default_of, person_option
+from .options import FILE, default_of, person_option
 
 
 @click.command("export")
-@click.argument("track", type=click.Path(dir_okay=False))
+@click.argument("track", type=FILE)
 @click.option("-o", "--output", required=True, type=click.Path(), metavar="OUT", help="A file, or a new folder.")
 @click.option(
     "--format",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from poseflow.errors import BatchError
+from poseflow.feedback_records import FeedbackSettings
 from poseflow.match import MatchSettings
 from poseflow.match_people import MATCH_PERSON_CHOICES
 from poseflow.mirror import MIRROR_CHOICES
@@ -46,17 +47,26 @@ if TYPE_CHECKING:
     show_default=True,
     help="Least share of the shorter clip that must be seen on both sides; below it: exit code 4.",
 )
+@click.option(
+    "--max-feedback",
+    "max_lines",
+    type=click.IntRange(min=0),
+    default=default_of(FeedbackSettings, "max_lines"),
+    show_default=True,
+    metavar="LINES",
+    help="Most sentences on single joints, worst first.",
+)
 @detector_options
 @embedding_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the whole path.")
 @click.option("--overlay", type=FILE, metavar="OUT.mp4", help="Write both videos side by side, aligned in time.")
 @click.option("--report", type=FILE, metavar="OUT.html", help="Write a page with both clips in step; works offline.")
 @click.option("--video/--no-video", default=True, show_default=True, help="Pages with films, or skeletons alone.")
-@click.option("-o", "--output", type=click.Path(file_okay=False), help="Of a folder: where ranking and pages go.")
+@click.option("-o", "--output", type=click.Path(), help="Of a folder: where ranking and pages go.")
 def command(
     ref: str, query: str, ref_person: str, query_person: str, get_detector: Callable[[], Any], model: str | None,
     smooth: bool, as_json: bool, overlay: str | None, report: str | None, video: bool, output: str | None,
-    **settings: Any,
+    max_lines: int, **settings: Any,
 ) -> None:  # fmt: skip
     """Compares the movements of two people, whatever cameras filmed them.
 
@@ -65,6 +75,7 @@ def command(
     some clips of a folder failed.
     """
     from poseflow.load import load_clip
+    from poseflow.match_feedback import with_feedback
     from poseflow.match_people import match_clips
 
     _check_usage(query, overlay, report, output)
@@ -76,7 +87,9 @@ def command(
 
     def compare(ref_clip: EmbeddedClip, query_clip: EmbeddedClip) -> MatchResult:
         people = {"ref_person": ref_person, "query_person": query_person}
-        return match_clips(ref_clip, query_clip, embedder=embedder, settings=MatchSettings(**settings), **people)
+        found = match_clips(ref_clip, query_clip, embedder=embedder, settings=MatchSettings(**settings), **people)
+        told = FeedbackSettings(max_lines=max_lines)
+        return with_feedback(found, ref_clip, query_clip, embedder=embedder, settings=told)
 
     def write_page(path: str | Path, result: MatchResult, clips: Clips, query_path: str | Path) -> Path:
         return _write_page(path, result, clips, (ref, query_path), embedder=embedder, video=video)

@@ -17,7 +17,7 @@ from .completion import RECIPE
     "data",
     multiple=True,
     required=True,
-    type=click.Path(exists=True, path_type=Path),
+    type=click.Path(path_type=Path),
     help="Motion capture: .npz (AMASS too), .bvh or .amc, or a folder of them; may be repeated.",
 )
 @click.option(
@@ -29,7 +29,7 @@ from .completion import RECIPE
 @click.option("--data-licence", metavar="TEXT", help="For the model's card: terms of data whose source it cannot tell.")
 @click.option(
     "--work-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     help="Checkpoints, TensorBoard logs and the model go here; a run that lies there continues. "
     "Default: work_dirs/NAME.",
 )

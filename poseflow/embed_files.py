@@ -13,9 +13,9 @@ from poseflow.batch import BatchReport, Job, plan_jobs, run_batch
 from poseflow.detect.factory import make_detector
 from poseflow.detect.protocol import PosePredictor
 from poseflow.draw import check_not_source, check_picture_path, draw_contact_sheet, draw_overlay
-from poseflow.errors import FileFormatError, OutputError
+from poseflow.errors import FileFormatError
 from poseflow.load import EmbedSettings, embed_file
-from poseflow.output import check_writable
+from poseflow.output import check_writable, make_folder
 from poseflow.records import EmbeddedClip
 from poseflow.store import is_clip_file, read_clip, write_clip
 from poseflow.video_writer import check_video_path
@@ -173,15 +173,6 @@ def _check_drawings(source: str | Path, overlay: str | Path | None, contact_shee
         if path is not None:
             check_not_source(path, source)
             check_writable(path)
-
-
-def make_folder(folder: Path) -> None:
-    """Makes a folder for results, with its parents; OutputError where that is not possible."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: the folder cannot be made ({error.strerror}); choose another output") from error
-    check_writable(folder / "clip.parquet")
 
 
 def _saved_clip(path: str | Path, embedder: Embedder | None) -> EmbeddedClip | None:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from poseflow.batch import VIDEO_SUFFIXES, BatchReport, Job, run_batch
 from poseflow.errors import NothingToScoreError, OutputError, PoseflowError, VideoError
 from poseflow.match_json import match_json
-from poseflow.output import atomic_path
+from poseflow.output import atomic_path, make_folder
 from poseflow.records import EmbeddedClip, MatchResult
 
 CLIP_SUFFIXES = VIDEO_SUFFIXES | {".parquet"}
@@ -126,7 +126,7 @@ def match_folder(
     """
     target = Path(output) if output is not None else Path()
     if output is not None:
-        _make_folder(target)
+        make_folder(target)
     sources = [path for path in list_clips(folder) if path.resolve() != Path(ref).resolve()]
     ref_clip = load(Path(ref))
 
@@ -202,13 +202,6 @@ def _ranked(ref: Path, report: BatchReport[Ranked]) -> Ranking:
     done = [ranked for _, ranked in report.done]
     best_first = sorted(done, key=lambda one: (-one.result.score, -one.result.match_probability, one.query.name))
     return Ranking(ref, tuple(best_first), tuple((job.source, error) for job, error in report.failed))
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: the folder cannot be made ({error.strerror}); choose another output") from error
 
 
 def _schema() -> Any:
