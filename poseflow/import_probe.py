@@ -51,7 +51,7 @@ def _run_until_death(probes: Mapping[str, str], on_start: Callable[[str], None])
                 on_start(running)
             else:
                 results[running] = ProbeResult(message["value"], message["error"])
-    if child.returncode:
+    if running not in results:
         results[running] = ProbeResult(error=f"it ended the Python process (exit status {child.returncode})")
     return results
 

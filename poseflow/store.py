@@ -24,6 +24,7 @@ _METADATA_KEY = b"poseflow"
 _KEYPOINT_COLUMNS = ("frame", "time_s", "person_id", "keypoints", "scores")
 _EMBEDDING_COLUMNS = ("valid", "embedding", "uncertainty", "root_rotation")
 _JOINTS = COCO17.n_joints
+_LARGEST_ID = 2**31 - 1  # the column is int32
 
 
 def clip_schema(dimension: int, metadata: ClipMetadata) -> pa.Schema:
@@ -149,8 +150,10 @@ def read_clip(path: str | Path) -> EmbeddedClip:
 
 def _read(path: str | Path, columns: tuple[str, ...]) -> pa.Table:
     """Those of `columns` that the file has; with no columns asked for, an empty table of all of them."""
-    if not Path(path).is_file():
-        raise FileFormatError(f"{path}: no such file")
+    if Path(path).is_dir():
+        raise FileFormatError(f"{path}: a folder; name a .parquet file in it")
+    if not Path(path).exists():
+        raise FileFormatError(f"{path}: no such file; check the path")
     try:
         with pq.ParquetFile(path) as file:
             names = file.schema_arrow.names
@@ -172,6 +175,8 @@ def _metadata(table: pa.Table, path: str | Path) -> ClipMetadata | None:
 def _by_person(table: pa.Table, path: str | Path) -> list[tuple[int, pa.Table]]:
     person, frame = _whole_numbers(table, "person_id", path), _whole_numbers(table, "frame", path)
     ids = np.unique(person)
+    if len(ids) and not 0 <= ids[0] <= ids[-1] <= _LARGEST_ID:
+        raise FileFormatError(f"{path}: person_id: expected 0 to {_LARGEST_ID}, got {ids[0]} to {ids[-1]}")
     rows = {person_id: np.flatnonzero(person == person_id) for person_id in ids}
     return [(int(i), table.take(pa.array(r[np.argsort(frame[r], kind="stable")]))) for i, r in rows.items()]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
+import importlib.util
 import os
 import sys
 import tempfile
@@ -154,7 +155,9 @@ def _import_mediapipe() -> Any:
 
 
 def _how_to_install(error: ImportError) -> str:
-    if (error.name or "").split(".")[0] != "mediapipe":
+    if error.name is None:  # a library of the system, such as libGL.so.1
+        return f"the BlazePose detector cannot start: {error}; install what is named there, or use --detector mmpose"
+    if error.name.split(".")[0] != "mediapipe":
         return (
             f"the BlazePose detector cannot start: mediapipe needs the package {error.name!r} ({error}); "
             f"install what it needs: {_pip('attrs absl-py flatbuffers protobuf matplotlib')}"
@@ -165,9 +168,12 @@ def _how_to_install(error: ImportError) -> str:
             f"{_dotted(_LAST_PYTHON)}, and this is Python {_dotted(_PYTHON)}; use --detector mmpose, or Python "
             f"{_dotted(_LAST_PYTHON)}"
         )
+    how, options = "is not installed", "--no-deps"
+    if importlib.util.find_spec("mediapipe") is not None:
+        how, options = "does not load", "--no-deps --force-reinstall"
     return (
-        f"the BlazePose detector needs mediapipe {MEDIAPIPE_VERSION}, which is not installed ({error}); install it: "
-        f"{_pip(f'--no-deps mediapipe=={MEDIAPIPE_VERSION}')}"
+        f"the BlazePose detector needs mediapipe {MEDIAPIPE_VERSION}, which {how} ({error}); install it: "
+        f"{_pip(f'{options} mediapipe=={MEDIAPIPE_VERSION}')}"
     )
 
 

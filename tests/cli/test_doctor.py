@@ -136,6 +136,7 @@ def test_probe_tells_values_and_errors_and_survives_a_dead_process():
         "raises": "raise RuntimeError('two\\nlines')",
         "leaves": "raise SystemExit(3)",
         "dies": "import os; os._exit(9)",
+        "leaves in silence": "import os; os._exit(0)",
         "after": "result = 'reached'",
     }
     started = []
@@ -144,5 +145,6 @@ def test_probe_tells_values_and_errors_and_survives_a_dead_process():
     assert results["raises"].error == "RuntimeError: two lines"
     assert results["leaves"].error == "SystemExit: 3"
     assert "exit status 9" in (results["dies"].error or "")
+    assert "exit status 0" in (results["leaves in silence"].error or "")
     assert results["after"] == ProbeResult("reached")
     assert started == list(probes)

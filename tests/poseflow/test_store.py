@@ -308,8 +308,14 @@ def test_a_clip_with_damaged_pages_is_a_format_error(tmp_path: Path) -> None:
 def test_no_file_and_a_folder_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileFormatError, match="no such file"):
         read_clip(tmp_path / "absent.parquet")
-    with pytest.raises(FileFormatError, match="no such file"):
+    with pytest.raises(FileFormatError, match="a folder; name a .parquet"):
         read_tracks(tmp_path)
+
+
+@pytest.mark.parametrize("person_id", [-1, 2**31])
+def test_ids_that_a_saved_clip_cannot_hold_are_refused(own, person_id: int) -> None:
+    with pytest.raises(FileFormatError, match=f"person_id: expected 0 to 2147483647, got {person_id}"):
+        read_tracks(own(person_id=[person_id] * 2))
 
 
 def test_damaged_metadata_is_a_format_error(tmp_path: Path) -> None:

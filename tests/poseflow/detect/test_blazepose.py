@@ -135,6 +135,19 @@ def test_missing_dependency_of_mediapipe_is_named(predictor: BlazePosePredictor)
     assert "pip install attrs absl-py" in message
 
 
+def test_missing_library_of_the_system_is_named():
+    error = ImportError("libGL.so.1: cannot open shared object file")
+    message = blazepose._how_to_install(error)
+    assert "libGL.so.1" in message and "None" not in message
+
+
+def test_mediapipe_that_is_there_but_does_not_load_is_not_called_missing(predictor: BlazePosePredictor):
+    error = ImportError("DLL load failed", name="mediapipe.python._framework_bindings")
+    message = blazepose._how_to_install(error)
+    assert "does not load (DLL load failed)" in message and "not installed" not in message
+    assert "--force-reinstall mediapipe==0.10.21" in message
+
+
 def test_wheel_without_models_is_told_apart(predictor: BlazePosePredictor, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(blazepose, "_MODELS", ("modules/pose_detection/elsewhere.tflite",))
     with pytest.raises(PackageError, match=r"carries no model elsewhere\.tflite.*--force-reinstall"):
