@@ -24,6 +24,7 @@ setup(
         "poseflow.detect",
         "poseflow.formats",
         "poseflow.report",
+        "poseflow.segmentation",
         "poseflow_cli",
         "poseflow_benchmarks",
     ],
@@ -43,6 +44,7 @@ setup(
         "scipy>=1.13",
         "scikit-learn>=1.5",  # t-SNE of the embedding; hdbscan needs it too
         "hdbscan>=0.8.40",
+        "ruptures>=1.1.9",  # change points
         "click>=8.1",
         "pytest>=8",
         "av>=14",

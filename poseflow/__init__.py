@@ -10,7 +10,9 @@ from typing import Any
 # Public function -> its module, imported at the first use: `import poseflow` stays light.
 _LAZY = {
     "embed_video": "poseflow.embed",
+    "feedback": "poseflow.feedback",
     "match": "poseflow.match",
+    "segment": "poseflow.segment",
 }
 
 __all__ = list(_LAZY)
