@@ -111,6 +111,7 @@ def draw_contact_sheet(path: FilePath, tracks: Sequence[PoseTrack], out_path: Fi
     saw the person.
 
     Raises:
+        ValueError: `out_path` is not named .png or .jpg.
         NothingToScoreError: There is nobody.
         VideoError: The video cannot be read.
         OutputError: `out_path` cannot be written.
@@ -128,9 +129,9 @@ def draw_contact_sheet(path: FilePath, tracks: Sequence[PoseTrack], out_path: Fi
 
 
 def check_picture_path(path: FilePath) -> None:
-    """Raises OutputError where the name of `path` does not end as that of a picture that can be written here."""
+    """Raises ValueError where the name of `path` does not end as that of a picture that can be written here."""
     if Path(path).suffix.lower() not in _SHEET_SUFFIXES:
-        raise OutputError(f"cannot write a picture to {path}; end its name in .png")
+        raise ValueError(f"cannot write a picture to {path}; end its name in .png")
 
 
 def check_not_source(out_path: FilePath, *sources: FilePath) -> None:

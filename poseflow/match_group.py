@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from poseflow.batch import VIDEO_SUFFIXES, BatchReport, Job, run_batch
-from poseflow.errors import NothingToScoreError, OutputError, PoseflowError, VideoError
+from poseflow.errors import NothingToScoreError, PoseflowError, VideoError
 from poseflow.match_json import match_json
 from poseflow.output import atomic_path, make_folder
 from poseflow.records import EmbeddedClip, MatchResult

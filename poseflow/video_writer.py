@@ -23,9 +23,9 @@ _BT709 = 1  # what players take untagged HD for; said in the file, so that colou
 
 
 def check_video_path(path: str | os.PathLike[str]) -> Path:
-    """`path`, if its name ends as that of a video that can be written here; OutputError otherwise."""
+    """`path`, if its name ends as that of a video that can be written here; ValueError otherwise."""
     if Path(path).suffix.lower() not in _SUFFIXES:
-        raise OutputError(f"cannot write a video to {path}; end its name in .mp4")
+        raise ValueError(f"cannot write a video to {path}; end its name in .mp4")
     return Path(path)
 
 

@@ -55,7 +55,7 @@ def _read_annotations(source: KeypointSource, options: ImportOptions) -> Sightin
     images = records(source, source.json.get("images"), "images")
     frames = _image_frames(source, images)
     names = _category_names(source)
-    orders = {id_: order_by_name(source, joints, options.joint_map) for id_, joints in names.items()}
+    orders: dict[int | str, NDArray[np.int64]] = {}  # of the categories that occur: others may be of other things
     annotations = records(source, source.json.get("annotations"), "annotations")
     has_ids = all("track_id" in annotation for annotation in annotations)
     people = []
@@ -67,6 +67,8 @@ def _read_annotations(source: KeypointSource, options: ImportOptions) -> Sightin
         if image not in frames:
             raise source.error(f"{where}: image_id {image!r} is not among the images")
         points = _points(source, annotation.get("keypoints"), where)
+        if category in names and category not in orders:
+            orders[category] = order_by_name(source, names[category], options.joint_map)
         if category in names and len(names[category]) != len(points):
             raise source.error(f"{where}: the category names {len(names[category])} joints, it has {len(points)}")
         order = orders[category] if category in orders else _nameless_order(source, len(points), options)

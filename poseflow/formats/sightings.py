@@ -70,7 +70,8 @@ def to_tracks(
         FileFormatError: No time is known, times do not rise, or a person is twice in one frame.
     """
     if any(not 0 <= frame <= _LARGEST_FRAME for frame in sightings.frames):
-        raise FileFormatError(f"{path}: frame numbers from {min(sightings.frames)} to {max(sightings.frames)}")
+        found = f"{min(sightings.frames)} to {max(sightings.frames)}"
+        raise FileFormatError(f"{path}: expected frame numbers from 0 to {_LARGEST_FRAME}, found {found}")
     order = np.argsort(sightings.frames, kind="stable")
     index = np.asarray(sightings.frames, np.int64)[order]
     if (np.diff(index) == 0).any():

@@ -46,10 +46,11 @@ def check_report_path(path: str | Path, *sources: str | Path | None) -> Path:
     """`path`, if a report can be written there without replacing one of `sources`; to be called before long work.
 
     Raises:
-        OutputError: The name does not end in .html, the folder is missing or cannot be written to, or it is a source.
+        ValueError: The name does not end in .html.
+        OutputError: The folder is missing or cannot be written to, or `path` is a source.
     """
     if Path(path).suffix.lower() not in _SUFFIXES:
-        raise OutputError(f"cannot write a report to {path}; end its name in .html")
+        raise ValueError(f"cannot write a report to {path}; end its name in .html")
     target = check_writable(path)
     if any(source is not None and Path(source).resolve() == target for source in sources):
         raise OutputError(f"{path} is the clip itself and will not be replaced; write somewhere else")

@@ -15,6 +15,7 @@ from poseflow_cli.main import main
         ["match", "--ref", "absent.parquet", "--query", "folder"],
         ["match", "--ref", "folder.parquet", "--query", "absent.mp4"],
         ["match", "--ref", "absent.mp4", "--query", "folder", "-o", "file"],
+        ["match", "--ref", "file", "--query", "file", "--overlay", "file/o.mp4"],
         ["embed", "absent.parquet", "-o", "out.parquet"],
         ["embed", "file", "-o", "folder.parquet"],
         ["embed", "folder", "-o", "out"],
@@ -39,3 +40,24 @@ def test_a_path_that_will_not_do_leaves_with_1_and_is_named(
     assert any(word in told.err for word in arguments[1:] if not word.startswith("-"))
     assert told.out == ""
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder", "folder.parquet"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["match", "--ref", "a.mp4", "--query", "b.mp4", "--overlay", "out.avi"],
+        ["match", "--ref", "a.mp4", "--query", "b.mp4", "--report", "out.pdf"],
+        ["embed", "a.mp4", "-o", "out.csv"],
+        ["embed", "a.mp4", "-o", "out.parquet", "--overlay", "out.gif"],
+        ["embed", "a.mp4", "-o", "out.parquet", "--contact-sheet", "out.mp4"],
+        ["import", "a.json", "-o", "out.json"],
+        ["lift", "a.mp4", "-o", "out.fbx"],
+        ["generate", "-o", "out.txt"],
+    ],
+)
+def test_an_output_of_a_kind_that_is_not_written_leaves_with_2_before_the_input_is_looked_at(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    assert next(word for word in reversed(arguments) if word.startswith("out.")) in capsys.readouterr().err

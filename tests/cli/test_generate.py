@@ -82,7 +82,7 @@ def test_wrong_outputs_are_told_before_any_work(tmp_path, capsys):
     assert ".npz" in capsys.readouterr().err
     assert main(["generate", "-o", str(tmp_path / "none" / "out.npz")]) == 1
     assert "does not exist" in capsys.readouterr().err
-    assert main(["generate", "-o", str(tmp_path / "out.npz"), "--picture", str(tmp_path / "out.gif")]) == 1
+    assert main(["generate", "-o", str(tmp_path / "out.npz"), "--picture", str(tmp_path / "out.gif")]) == 2
     assert "picture" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 

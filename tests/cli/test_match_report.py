@@ -39,9 +39,9 @@ def test_a_report_of_saved_clips_draws_skeletons(saved, tmp_path, capsys):
     assert told.err == ""
 
 
-@pytest.mark.parametrize("name", ["page.pdf", "missing/page.html"])
-def test_a_report_that_cannot_be_written_is_refused_before_the_work(saved, tmp_path, capsys, name):
-    assert match(saved, "--report", tmp_path / name) == 1
+@pytest.mark.parametrize(("name", "code"), [("page.pdf", 2), ("missing/page.html", 1)])
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(saved, tmp_path, capsys, name, code):
+    assert match(saved, "--report", tmp_path / name) == code
     told = capsys.readouterr()
     assert told.out == ""
     assert name.split("/")[0] in told.err

@@ -275,5 +275,5 @@ class TestContactSheet:
         assert names_in(tmp_path) == []
 
     def test_name_that_is_no_picture_is_an_error(self, clip, tmp_path):
-        with pytest.raises(OutputError, match="end its name in .png"):
+        with pytest.raises(ValueError, match="end its name in .png"):
             draw_contact_sheet(clip[0], [], tmp_path / "people.mp4")

@@ -73,7 +73,7 @@ def test_missing_folder_is_told_before_any_work(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.avi", "a", "a.png"])
 def test_name_that_is_no_mp4_is_an_error(tmp_path, name):
-    with pytest.raises(OutputError, match="end its name in .mp4"):
+    with pytest.raises(ValueError, match="end its name in .mp4"):
         VideoWriter(tmp_path / name)
 
 

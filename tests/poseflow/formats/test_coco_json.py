@@ -109,6 +109,12 @@ def test_category_in_another_order_is_matched_by_name(write_json, lone_walk):
     lone_walk.without_scores().check(import_keypoints(write_json(content), fps=30))
 
 
+def test_categories_that_do_not_occur_may_be_of_other_things(write_json, lone_walk):
+    content = dataset(lone_walk, track_id=[0])
+    content["categories"].append({"id": 9, "name": "chair", "keypoints": ["seat", "back"]})
+    lone_walk.without_scores().check(import_keypoints(write_json(content), fps=30))
+
+
 def test_crowds_and_people_without_keypoints_are_left_out(write_json, lone_walk):
     content = dataset(lone_walk, track_id=[0])
     crowd = {"id": 90, "image_id": 100, "category_id": 1, "iscrowd": 1, "keypoints": [0] * 51, "num_keypoints": 0}

@@ -53,9 +53,9 @@ def test_a_report_is_written_again_over_an_old_one(tmp_path, videos):
     assert len(list(files.page.parent.iterdir())) == 3
 
 
-@pytest.mark.parametrize("name", ["r.pdf", "r", "missing/r.html"])
-def test_names_that_cannot_be_written_are_refused_before_the_work(tmp_path, name):
-    with pytest.raises(OutputError):
+@pytest.mark.parametrize(("name", "error"), [("r.pdf", ValueError), ("r", ValueError), ("missing/r.html", OutputError)])
+def test_names_that_cannot_be_written_are_refused_before_the_work(tmp_path, name, error):
+    with pytest.raises(error):
         check_report_path(tmp_path / name)
 
 
