@@ -78,7 +78,8 @@ def occlusion_rows(
     inputs = list(retrieval_set.inputs(seed=seed, sources=sources))
     rows = []
     for name in ("nothing", *(f"{count} of 13" for count in RANDOM_COUNTS), *HIDDEN_PARTS):
-        hit1, valid = {}, []
+        hit1: dict[str, float] = {}
+        valid: list[float] = []
         for given in inputs:
             changed = hide(given, hidden_joints(name, given.scores.shape[:2], seed=seed))
             valid.append(float(changed.valid.double().mean()))
