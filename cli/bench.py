@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from .bench_feedback import feedback
 from .bench_lifting import figures, lifting
 from .bench_mimicry import mimicry
 from .bench_options import JSON, MOCAP, MODEL, print_report
@@ -23,7 +24,7 @@ def command(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _benchmark in (retrieval, lifting, figures, speed, noise, scores, sync, sync_mocap, mimicry):
+for _benchmark in (retrieval, lifting, figures, speed, noise, scores, sync, sync_mocap, mimicry, feedback):
     command.add_command(_benchmark)
 
 

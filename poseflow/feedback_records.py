@@ -17,15 +17,18 @@ class FeedbackSettings:
         min_duration_s: Shortest difference that is told.
         max_gap_s: Two spans of one difference that near to each other are one.
         keep: A difference that began beyond the tolerance ends below this share of it.
+        min_share: Of two differences of different joints at one time, the smaller one is told if it is that share as
+            severe as the other; below, it is likely to be that one's doing.
         max_widening: Most times that a tolerance grows where the poses are less certain than usual.
         segment_s: Length of the parts of the table by segment.
     """
 
     max_lines: int = 5
     smooth_s: float = 0.3
-    min_duration_s: float = 0.4
-    max_gap_s: float = 0.3
-    keep: float = 0.6
+    min_duration_s: float = 0.5
+    max_gap_s: float = 0.4
+    keep: float = 0.4
+    min_share: float = 0.5
     max_widening: float = 2.0
     segment_s: float = 2.0
 
@@ -35,8 +38,12 @@ class FeedbackSettings:
         for name in ("smooth_s", "min_duration_s", "max_gap_s"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name}: expected 0 or more seconds, got {getattr(self, name)}")
-        if not 0 < self.keep <= 1 or not self.max_widening >= 1 or not self.segment_s > 0:
-            raise ValueError("FeedbackSettings: expected keep in (0, 1], max_widening 1 or more, segment_s above 0")
+        if not 0 < self.keep <= 1 or not 0 <= self.min_share <= 1:
+            raise ValueError(
+                f"FeedbackSettings: expected keep in (0, 1], min_share in [0, 1], got {self.keep}, {self.min_share}"
+            )
+        if not self.max_widening >= 1 or not self.segment_s > 0:
+            raise ValueError("FeedbackSettings: expected max_widening of 1 or more, segment_s above 0")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from poseflow.records import MatchResult
 
 
 def match_json(result: MatchResult) -> dict[str, Any]:
-    """The match as JSON values; NaN is None, parts that are not built yet are empty.
+    """The match as JSON values; NaN is None, parts that were not asked for are empty.
 
     Times of `tempo_changes` are the query's (with those of the reference beside them), those of a pause are of the
     clip that pauses, those of an occurrence of the clip that was searched (`side`).
@@ -39,10 +39,14 @@ def match_json(result: MatchResult) -> dict[str, Any]:
         ],
         "occurrences": [_numbers(asdict(occurrence)) for occurrence in result.occurrences],
         "matrix": _matrix_json(result),
-        "feedback": [],
-        "joints": [],
+        **_feedback_json(result),
         "signature": result.signature,
     }
+
+
+def _feedback_json(result: MatchResult) -> dict[str, Any]:
+    """The keys of `Feedback.to_json`; no lines and no tables where joints were not judged."""
+    return {"feedback": [], "joints": []} if result.feedback is None else result.feedback.to_json()
 
 
 def _matrix_json(result: MatchResult) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from poseflow.feedback_text import feedback_rows
 from poseflow.match_records import Occurrence, Pause
 from poseflow.records import MatchResult
 
@@ -36,6 +37,7 @@ def match_table(result: MatchResult) -> str:
             _span(result.query_s),
             f"person {result.query_person}; {_share(result.query_coverage)} of it compared",
         ),
+        *(feedback_rows(result.feedback) if result.feedback is not None else ()),
         *_matrix_rows(result),
         *(_occurrence_row(number, place) for number, place in enumerate(result.occurrences, start=1)),
         ("detector", "", _detectors(result)),

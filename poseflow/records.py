@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from poseflow.feedback_records import Feedback
 from poseflow.match_records import Occurrence, Pause, ScoreMatrix, TempoChange
 from vvipe.skeleton import Skeleton
 
@@ -266,6 +267,7 @@ class MatchResult:
         tempo_changes: Where the query was clearly faster or slower than the reference.
         occurrences: Every place of the longer clip in which the shorter one was found, if that was asked for.
         matrix: The scores of all pairs of people that were compared, if the clips hold people to choose from.
+        feedback: What to tell the person of the query, if that was asked for (`poseflow.feedback`).
     """
 
     score: float
@@ -293,6 +295,7 @@ class MatchResult:
     tempo_changes: tuple[TempoChange, ...] = ()
     occurrences: tuple[Occurrence, ...] = ()
     matrix: ScoreMatrix | None = None
+    feedback: Feedback | None = None
 
     def __post_init__(self) -> None:
         _check_shape("MatchResult", "ref_s", self.ref_s, (None,))

@@ -108,7 +108,7 @@ def find_labels(track: EmbeddingTrack, embedder: PairScorer, settings: SegmentSe
     codebook = learn_codebook(grid.values[grid.is_seen], settings.words, seed=settings.seed)
     shares = word_shares(grid, codebook, settings.words)
     hop_s = max(settings.words.hop_s, len(shares) * STEP_S / MAX_WINDOWS)
-    windows = windows_of(shares, settings.words, hop_s=hop_s)
+    windows = windows_of(shares, settings.windows, hop_s=hop_s)
     clusters = cluster_windows(windows.values, settings, hop_s=hop_s)
     labels = relabel(
         shares,

@@ -98,7 +98,7 @@ def fit_actions(
     codebook = learn_codebook(seen, settings.words, seed=settings.seed)
     shares = [word_shares(grid, codebook, settings.words) for grid in grids]
     hop_s = max(settings.words.hop_s, sum(map(len, shares)) * STEP_S / MAX_WINDOWS)
-    windows = [windows_of(own, settings.words, hop_s=hop_s) for own in shares]
+    windows = [windows_of(own, settings.windows, hop_s=hop_s) for own in shares]
     size, core = hdbscan_sizes(settings, hop_s)
     density, clusters = fit_density(
         np.concatenate([own.values for own in windows]), min_cluster_size=size, min_samples=core
@@ -136,7 +136,7 @@ def label_track(
     check_track(track, embedder)
     grid = pose_grid(track, unit=model.unit, settings=model.settings.grid)
     shares = word_shares(grid, model.codebook, model.settings.words)
-    windows = windows_of(shares, model.settings.words, hop_s=model.hop_s)
+    windows = windows_of(shares, model.settings.windows, hop_s=model.hop_s)
     clusters, strength = model.density.predict(windows.values)
     index = frames_of(np.arange(len(clusters)), windows, len(shares))
     votes = np.zeros((len(shares), len(model.names)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from poseflow.segmentation.pose_grid import STEP_S, GridSettings
@@ -27,6 +27,7 @@ class SegmentSettings:
         switch_cost: Price of a change of label, in nats (`poseflow.segmentation.resegment`).
         min_cluster_s: Of hdbscan and twfinch: least time that a label takes in all.
         core_s: Of hdbscan: how much like a moment must be near for it to be the core of a cluster.
+        density_window_s: Of hdbscan, in place of the words' `window_s`: wide windows make bridges between clusters.
         seed: Of k-means, for words and clusters.
         grid, words: What frames and windows are described by.
     """
@@ -38,6 +39,7 @@ class SegmentSettings:
     switch_cost: float = 20.0
     min_cluster_s: float = 6.0
     core_s: float = 3.0
+    density_window_s: float = 1.0
     seed: int = 0
     grid: GridSettings = GridSettings()
     words: WordSettings = WordSettings()
@@ -51,6 +53,11 @@ class SegmentSettings:
             raise ValueError("clusters: hdbscan finds how many there are; take another method where you know K")
         if min(self.min_duration_s, self.threshold, self.switch_cost, self.min_cluster_s, self.core_s) < 0:
             raise ValueError("SegmentSettings: expected durations, threshold and costs of 0 or more")
+
+    @property
+    def windows(self) -> WordSettings:
+        """How words become windows, for the method."""
+        return replace(self.words, window_s=self.density_window_s) if self.method == "hdbscan" else self.words
 
     @property
     def least_frames(self) -> int:
