@@ -3,7 +3,6 @@ import pytest
 from poses import STANDING, random_poses, random_rotations
 from scipy.spatial.transform import Rotation
 
-from poseflow.hinges import HINGES, bones_of, hinge_axes, poses_of, turn_bones
 from poseflow.joint_angles import ANGLES, ROOT_ANGLES, joint_angles, root_angles, wrap_deg
 from vvipe.skeleton import H36M17
 
@@ -140,21 +139,3 @@ def test_unknown_rotations_give_unknown_angles():
 
 def test_wrapped_angles_lie_within_half_a_turn():
     np.testing.assert_allclose(wrap_deg(np.array([190.0, -190, 180, 359, 0])), [-170, 170, -180, -1, 0])
-
-
-def test_bones_and_poses_are_one_thing():
-    poses = random_poses(5).numpy().astype(float)
-    poses -= poses[:, :1]
-    np.testing.assert_allclose(poses_of(bones_of(poses)), poses, atol=1e-12)
-
-
-@pytest.mark.parametrize("hinge", [hinge for hinge in HINGES if "swing" not in hinge])
-def test_a_small_turn_about_a_hinge_makes_its_angle_grow(hinge):
-    poses = random_poses(10, seed=3, spread=0.05).numpy().astype(float)
-    bones, angles = bones_of(poses), np.zeros((10, len(HINGES)))
-    angles[:, HINGES.index(hinge)] = np.deg2rad(2.0)
-    turned = poses_of(turn_bones(bones, hinge_axes(poses), angles))
-    growth = column(joint_angles(turned), hinge) - column(joint_angles(poses), hinge)
-    assert (growth > 0.3).all()
-    lengths = (np.linalg.norm(bones_of(p), axis=-1) for p in (poses, turned))
-    np.testing.assert_allclose(*lengths, atol=1e-9)
