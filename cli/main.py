@@ -19,6 +19,7 @@ from vvipe.errors import PoseflowError
 COMMANDS = {
     "embed": "embed:command",
     "match": "match:command",
+    "segment": "segment:command",
     "count": "count:command",
     "lift": "lift:command",
     "generate": "generate:command",

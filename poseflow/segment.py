@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -58,6 +58,7 @@ def segment(
     *,
     embedder: PairScorer | None = None,
     model: ActionModel | None = None,
+    examples: Mapping[str, Sequence[EmbeddingTrack]] | None = None,
     settings: SegmentSettings = SegmentSettings(),  # noqa: B008  (frozen)
 ) -> Timeline:
     """The timeline of a track: labels are numbers of clusters, "1", "2", ... in order of appearance, or a model's.
@@ -67,22 +68,30 @@ def segment(
         embedder: The model that made the track; the shipped one by default.
         model: A kept model (`poseflow.segmentation.action_model`), whose labels are the same on every clip; its own
             settings then hold, but for `min_duration_s` and `switch_cost`.
+        examples: Label -> tracks of that action alone: moments that are like one get its label, others none.
         settings: How segments are found.
 
     Raises:
+        ValueError: Both a kept model and examples are given.
         NothingToScoreError: The track has no valid frame.
         ModelMismatchError: The track, the embedder and the kept model are not of one embedding model.
     """
     embedder = embedder or _shipped_embedder()
     check_track(track, embedder)
+    if model is not None and examples is not None:
+        raise ValueError("segment: expected a kept model or examples, got both")
     if model is not None:
         from poseflow.segmentation.action_model import label_track
 
-        found = label_track(track, model, embedder=embedder, settings=settings)
-        return timeline(track, found, settings=settings, signature=_signature(track, f"model:{model.sha256[:8]}"))
-    return timeline(
-        track, find_labels(track, embedder, settings), settings=settings, signature=_method(track, settings)
-    )
+        found, how = label_track(track, model, embedder=embedder, settings=settings), f"model:{model.sha256[:8]}"
+    elif examples is not None:
+        from poseflow.segmentation.examples import label_by_examples
+
+        found, how = label_by_examples(track, examples, embedder=embedder, settings=settings), "examples"
+    else:
+        found, how = find_labels(track, embedder, settings), _method(settings)
+    signature = f"poseflow|emb:{track.model}|seg:{how}|min:{settings.min_duration_s:g}s|v{version('poseflow')}"
+    return timeline(track, found, signature=signature)
 
 
 @dataclass(frozen=True)
@@ -123,7 +132,7 @@ def find_labels(track: EmbeddingTrack, embedder: PairScorer, settings: SegmentSe
     return Labelling(grid, labels, evidence, tuple(str(number + 1) for number in range(count)))
 
 
-def timeline(track: EmbeddingTrack, found: Labelling, *, settings: SegmentSettings, signature: str) -> Timeline:
+def timeline(track: EmbeddingTrack, found: Labelling, *, signature: str) -> Timeline:
     """Spans of the labels in seconds, with confidence and key moment."""
     spans = seen_spans(found.labels, found.grid.is_seen, bridged=round(BRIDGED_S / STEP_S))
     agrees = _agreement(found)
@@ -178,7 +187,7 @@ def _key_s(track: EmbeddingTrack, found: Labelling, start: int, end: int) -> flo
 
     seen = start + np.flatnonzero(found.grid.is_seen[start:end])
     seen = seen[:: -(-len(seen) // 500)]
-    values = found.grid.values[seen]
+    values = found.grid.values[seen, : track.vectors.shape[1]]
     return float(track.time_s[found.grid.source[seen[cdist(values, values).sum(1).argmin()]]])
 
 
@@ -188,14 +197,9 @@ def _end_s(track: EmbeddingTrack) -> float:
     return float(track.time_s[track.valid][-1] + step_s)
 
 
-def _method(track: EmbeddingTrack, settings: SegmentSettings) -> str:
+def _method(settings: SegmentSettings) -> str:
     k = "" if settings.clusters is None else f":k={settings.clusters}"
-    orientation = "+lean" if settings.grid.use_orientation else ""
-    return _signature(track, f"{settings.method}{k}{orientation}|min:{settings.min_duration_s:g}s")
-
-
-def _signature(track: EmbeddingTrack, how: str) -> str:
-    return f"poseflow|emb:{track.model}|seg:{how}|v{version('poseflow')}"
+    return f"{settings.method}{k}{'+lean' if settings.grid.use_orientation else ''}"
 
 
 def _shipped_embedder() -> PairScorer:
