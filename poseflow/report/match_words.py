@@ -30,14 +30,25 @@ def summary_html(result: Mapping[str, Any]) -> str:
 def feedback_html(result: Mapping[str, Any]) -> str:
     """One button a line, worst first as the match gives them; or why there is none (no table of joints: not judged)."""
     feedback = result.get("feedback") or []
+    beside = _beside_feedback(result)
     if not feedback:
-        return f"<p>{escape(NOTHING_TO_SAY if result.get('joints') else NOT_JUDGED)}</p>"
+        is_judged = any(row.get("judged", True) for row in _records(result, "joints"))
+        return f"<p>{escape(NOTHING_TO_SAY if is_judged else NOT_JUDGED)}</p>{beside}"
     lines = "".join(
         f'<li><button type="button" class="line" data-line="{number}">{escape(str(line.get("text") or ""))}'
         "</button></li>"
         for number, line in enumerate(feedback)
     )
-    return f'<ol class="feedback">{lines}</ol>'
+    return f'<ol class="feedback">{lines}</ol>{beside}'
+
+
+def _beside_feedback(result: Mapping[str, Any]) -> str:
+    """What could not be judged, how many smaller differences there are, what is taken for granted."""
+    more = result.get("feedback_more") or 0
+    texts = [f"And {more} smaller differences." if more > 1 else "And one smaller difference."] if more else []
+    texts += [str(span.get("text") or "") for span in _records(result, "not_judged")]
+    texts += [str(note) for note in result.get("feedback_notes") or []]
+    return "".join(f"<p><small>{escape(text)}</small></p>" for text in texts)
 
 
 def tables_html(result: Mapping[str, Any]) -> str:
