@@ -50,7 +50,7 @@ def pose_track(time_s: NDArray[np.float64], poses: NDArray, *, uncertainty: NDAr
         uncertainty=np.where(valid, uncertainty, np.nan).astype(np.float32),
         valid=valid,
         model=MODEL,
-        root_rotation=np.tile(np.float32(FACING_CAMERA), (len(poses), 1)),
+        root_rotation=np.tile(np.array(FACING_CAMERA, np.float32), (len(poses), 1)),
     )
 
 
