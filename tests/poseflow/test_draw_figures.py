@@ -4,7 +4,6 @@ import pytest
 from poses import standing
 
 from poseflow.draw_figures import CELL, Panel, draw_panels, seen_obliquely, write_picture
-from poseflow.errors import OutputError
 from vvipe.geometry import to_canonical
 from vvipe.skeleton import COCO13, H36M17
 
@@ -56,5 +55,5 @@ def test_a_picture_is_written_whole_or_refused(tmp_path):
     picture = draw_panels([[Panel(seen_obliquely(standing()[0].numpy()), H36M17, "one", "hit")]])
     write_picture(tmp_path / "out.png", picture)
     np.testing.assert_array_equal(cv2.imread(str(tmp_path / "out.png")), picture)
-    with pytest.raises(OutputError):
+    with pytest.raises(ValueError, match=".png"):
         write_picture(tmp_path / "out.gif", picture)
