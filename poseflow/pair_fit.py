@@ -40,6 +40,7 @@ class PairFitSettings:
     Attributes:
         keypoint_sd: Error of a keypoint, torso lengths: noise, body proportions, and what the model leaves out.
         bone_sd: Error of a decoded bone's end, torso lengths.
+        length_share: How far a bone's length may be from the mean of both decoded ones, as a share of it.
         turn_sd_deg: Of the turns, the Gaussian that pulls them to none at first.
         sparse_deg: Then they are pulled as by a Student t of one degree of freedom and this scale: few joints turn,
             but those by any amount.
@@ -53,6 +54,7 @@ class PairFitSettings:
 
     keypoint_sd: float = 0.02
     bone_sd: float = 0.4
+    length_share: float = 0.15
     turn_sd_deg: float = 20.0
     sparse_deg: float = 4.0
     camera_sd_deg: float = 20.0
@@ -243,6 +245,7 @@ def _step_of(
         _add(normal, right, rows.reshape(frames, -1, size), residual.reshape(frames, -1), np.repeat(weights, 2, axis=1))
         _add_camera_prior(normal, right, view, first, settings)
     _add_decoded(normal, right, decoded, bones, turned, by_turn, follow, turns, settings)
+    _add_lengths(normal, right, decoded, bones, settings)
     return _eliminate(normal, right)
 
 
@@ -285,6 +288,19 @@ def _add_decoded(
     rows[:, :, _N_FREE:] = by_turn.reshape(frames, 3 * N_BONES, -1)
     residual = (decoded[1] - turned).reshape(frames, -1) + (rows[:, :, _N_FREE:] @ turns[..., None])[..., 0]
     _add(normal, right, rows, residual, weights)
+
+
+def _add_lengths(normal: Array, right: Array, decoded: list[Array], bones: Array, settings: PairFitSettings) -> None:
+    """Bones as long as both decoded ones in the mean, which keeps depth from running off along the line of sight."""
+    frames, size = len(bones), normal.shape[1]
+    usual = (np.linalg.norm(decoded[0], axis=-1) + np.linalg.norm(decoded[1], axis=-1)) / 2
+    length = np.linalg.norm(bones, axis=-1)
+    along = np.zeros((frames, N_BONES, N_BONES, 3))
+    each = np.arange(N_BONES)
+    along[:, each, each] = bones / np.maximum(length, 1e-9)[..., None]
+    rows = np.zeros((frames, N_BONES, size))
+    rows[..., : 3 * N_BONES] = along.reshape(frames, N_BONES, -1)
+    _add(normal, right, rows, usual - length, 1 / (settings.length_share * np.maximum(usual, 1e-3)) ** 2)
 
 
 def _eliminate(normal: Array, right: Array) -> _Step:
