@@ -5,12 +5,11 @@ poseflow bench retrieval --dataset open --run --mocap FOLDER --work-dir runs/ope
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ from vvipe.datasets.mocap import read_npz
 from vvipe.datasets.pairs import PoseBank
 from vvipe.datasets.splits import select
 from vvipe.embedder import Embedder
-from vvipe.errors import WeightsError
+from vvipe.errors import TrainingError, WeightsError
 from vvipe.model_file import file_sha256
 from vvipe.models.vvipe import KeypointEncoder
 from vvipe.recipe import Recipe
@@ -89,6 +88,13 @@ class Laboratory:
     @cached_property
     def sets(self) -> list[RetrievalSet]:
         return open_sets(self.mocap)
+
+    def sets_of(self, row: PlannedRow) -> list[RetrievalSet]:
+        """The test sets; for an ablation without the camera pairs that have no column of their own in the papers."""
+        if row.group != "ablation":
+            return self.sets
+        kept = {"CMU seen", "HDM05 unseen"}
+        return [replace(s, columns={pairs: c for pairs, c in s.columns.items() if c in kept}) for s in self.sets]
 
     def bank(self, recipe: Recipe | SystemRecipe) -> PoseBank:
         """The training poses as the recipe wants them."""
@@ -167,12 +173,12 @@ def write_untrained_rows(laboratory: Laboratory, results: Path, *, report: Calla
     for row in report_on(laboratory.sets, embedder=embedder).rows:
         if row.system == embedder.name:
             config = {"recipe": embedder.card["recipe"], "group": "main"}
-            row = dataclasses.replace(row, is_ours=True, train_seed=embedder.card["seed"], config=config)
+            row = replace(row, is_ours=True, train_seed=embedder.card["seed"], config=config)
             write_row(ours, row)
         else:
             paper = row.system if row.system == "2D keypoints" else None
             name = re.sub(r"[^a-z0-9]+", "-", row.system.removeprefix(f"{embedder.name}: ").lower()).strip("-")
-            write_row(results / f"untrained-{name}.json", dataclasses.replace(row, paper=paper))
+            write_row(results / f"untrained-{name}.json", replace(row, paper=paper))
 
 
 def run_row(row: PlannedRow, laboratory: Laboratory, path: Path) -> None:
@@ -182,17 +188,18 @@ def run_row(row: PlannedRow, laboratory: Laboratory, path: Path) -> None:
     training_s = time.perf_counter() - start
     log = CarveOutLog(laboratory.work_dir / row.file_name / "carve_out.json", laboratory.carve_out).read()
     weights = laboratory.work_dir / row.file_name / "network.safetensors"
-    measured = evaluate_system(system, laboratory.sets)
+    measured = evaluate_system(system, laboratory.sets_of(row))
     write_row(
         path,
-        dataclasses.replace(
+        replace(
             measured,
             system=row.system,
             train_seed=row.seed,
             weights_sha256=file_sha256(weights),
             paper=row.paper,
+            is_ours=row.is_ours,
             config={
-                "recipe": dataclasses.asdict(row.recipe),
+                "recipe": asdict(row.recipe),
                 "group": row.group,
                 "training_seconds": round(training_s),
                 "carve_out_hit1": log,
@@ -224,8 +231,8 @@ def is_undertrained(log: dict[str, float]) -> bool:
 
 
 def run_trials(laboratory: Laboratory, path: Path, *, report: Callable[[str], None] = print) -> None:
-    """Carve-out Hit@1 of each system with each of TRIALS, into one JSON file; what is there is kept."""
-    done: dict[str, dict[str, float]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    """Carve-out Hit@1 of each system with each of TRIALS, into one JSON file; null = diverged; keeps what is there."""
+    done: dict[str, dict[str, float | None]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for kind in ("pr-vipe", "v-vipe", "lifter", "vipe", "l2-vipe", "vipe-star"):
         for trial in TRIALS:
             if trial in done.get(kind, {}):
@@ -233,12 +240,20 @@ def run_trials(laboratory: Laboratory, path: Path, *, report: Callable[[str], No
             name = f"trial-{kind}-{trial.replace(' ', '-')}"
             settings: dict[str, Any] = {"iterations": TRIAL_ITERATIONS, "trial": trial}
             recipe = published_vvipe(name, **settings) if kind == "v-vipe" else baseline(kind, name, **settings)
-            laboratory.train(recipe, seed=0, folder=name)
-            log = CarveOutLog(laboratory.work_dir / name / "carve_out.json", laboratory.carve_out).read()
-            done.setdefault(kind, {})[trial] = log["1"]
+            hit1 = _tried(laboratory, recipe, name)
+            done.setdefault(kind, {})[trial] = hit1
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
-            report(f"{name}: {log['1']:.1f}")
+            report(f"{name}: {hit1 or 'diverged'}")
+
+
+def _tried(laboratory: Laboratory, recipe: Recipe | SystemRecipe, name: str) -> float | None:
+    """Carve-out Hit@1 of one trial, None where its loss left the finite numbers."""
+    try:
+        laboratory.train(recipe, seed=0, folder=name)
+    except TrainingError:
+        return None
+    return CarveOutLog(laboratory.work_dir / name / "carve_out.json", laboratory.carve_out).read()["1"]
 
 
 def _wanted(only: Collection[str] | None) -> list[PlannedRow]:

@@ -57,7 +57,9 @@ def markdown_table(rows: Sequence[RowResult]) -> str:
     """
     systems = systems_of([row for row in rows if not _is_ablation(row)])
     parts = [_source_table(systems, source) for source in _sources(systems)]
-    parts += [_without_self_table(systems), _difference_table(systems), _notes(systems), _conditions(rows)]
+    parts.append(_without_self_table(systems))
+    parts += [_difference_table(ours, systems) for ours in systems if ours.rows[0].is_ours]
+    parts += [_notes(systems), _conditions(rows)]
     ablations = systems_of([row for row in rows if _is_ablation(row)])
     parts += ["## Ablations" if ablations else "", *(_source_table(ablations, s) for s in _sources(ablations))]
     return "\n\n".join(part for part in parts if part)
@@ -106,19 +108,18 @@ def _without_self_table(systems: Sequence[System]) -> str:
     return f"{title}\n\n{_table(['system', 'input', *labels], lines)}"
 
 
-def _difference_table(systems: Sequence[System]) -> str:
+def _difference_table(ours: System, systems: Sequence[System]) -> str:
     """Ours minus each other system, Hit@1 in points with a 95 % interval; bold where it excludes 0."""
-    ours = [s for s in systems if s.rows[0].is_ours]
-    if not ours:
-        return ""
-    keys = [key for key in ours[0].rows[0].columns if ours[0].has(key)]
+    keys = [key for key in ours.rows[0].columns if ours.has(key)]
     lines = [
-        [other.label, *(_difference(ours[0], other, key) for key in keys)]
+        [other.label, *(_difference(ours, other, key) for key in keys)]
         for other in systems
         if not other.rows[0].is_ours and any(other.has(key) for key in keys)
     ]
+    if not lines:
+        return ""
     title = (
-        f"**{ours[0].label} minus each other**: points of Hit@1 with the 95 % interval of a paired bootstrap over "
+        f"**{ours.label} minus each other**: points of Hit@1 with the 95 % interval of a paired bootstrap over "
         "recordings; bold where it excludes 0"
     )
     return f"{title}\n\n{_table(['system', *keys], lines)}"

@@ -26,10 +26,10 @@ def sampled_probability(
     probability: MatchProbability, a: Float[Tensor, "*N K D"], b: Float[Tensor, "*N K D"]
 ) -> Float[Tensor, "*N"]:
     """Mean P(match) over all K x K pairs of samples (Pr-VIPE Eq. 7)."""
-    return probability(_pair_distances(a, b)).mean((-2, -1))
+    return probability(pair_distances(a, b)).mean((-2, -1))
 
 
-def _pair_distances(a: Float[Tensor, "*N K D"], b: Float[Tensor, "*N K D"]) -> Float[Tensor, "*N K K"]:
+def pair_distances(a: Float[Tensor, "*N K D"], b: Float[Tensor, "*N K D"]) -> Float[Tensor, "*N K K"]:
     """Euclidean distances with a gradient everywhere, by matrix products."""
     squares = a.square().sum(-1)[..., :, None] + b.square().sum(-1)[..., None, :]
     return (squares - 2 * a @ b.transpose(-2, -1)).clamp_min(1e-6).sqrt()
@@ -41,7 +41,7 @@ def all_match_distances(
 ) -> Float[Tensor, "N N"]:
     """-log P(match) of every anchor with every candidate."""
     n, k, d = a.shape
-    distances = _pair_distances(a.reshape(n * k, d), b.reshape(n * k, d))
+    distances = pair_distances(a.reshape(n * k, d), b.reshape(n * k, d))
     return -probability(distances).reshape(n, k, n, k).mean((1, 3)).log()
 
 

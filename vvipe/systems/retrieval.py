@@ -14,11 +14,11 @@ from vvipe.fast_procrustes import aligned_errors
 from vvipe.geometry import normalize_3d
 from vvipe.models.vvipe import KeypointEncoder, encoder_input
 from vvipe.retrieval import Representation
-from vvipe.systems.matching import sampled_probability
+from vvipe.systems.matching import pair_distances
 from vvipe.systems.networks import Lifter, ProbabilisticEncoder, is_usable, keypoint_input
 
-_MAX_DISTANCES = 4_000_000
-"""Sampled distances in memory at once."""
+_MAX_DISTANCES = 400_000
+"""Sampled distances in memory at once; more leave the cache."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ class ProbabilisticSystem:
     @torch.inference_mode()
     def distance(self, query: Float[Tensor, "B 2 D"], candidates: Float[Tensor, "B M 2 D"]) -> Float[Tensor, "B M"]:
         asked = query[:, :1] + query[:, 1:] * self.noise[0]
-        rows = max(1, _MAX_DISTANCES // (candidates.shape[1] * self.noise.shape[1] ** 2))
+        n_samples = self.noise.shape[1]
+        rows = max(1, _MAX_DISTANCES // (candidates.shape[1] * n_samples**2))
         parts = []
         for q, c in zip(asked.split(rows), candidates.split(rows), strict=True):
             found = c[:, :, :1] + c[:, :, 1:] * self.noise[1]
-            parts.append(
-                -sampled_probability(self.network.probability, q[:, None].expand(-1, c.shape[1], -1, -1), found)
-            )
+            matching = self.network.probability(pair_distances(q, found.flatten(1, 2)))
+            parts.append(-matching.unflatten(2, (-1, n_samples)).mean((1, 3)))
         return torch.cat(parts)
 
 
