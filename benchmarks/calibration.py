@@ -124,7 +124,7 @@ def _judge(embedder: Embedder, source: str, kind: str, learnt: ViewPairs, tested
     distance_only = expit(weights[0] + weights[1] * np.log(tested.distance + 1e-6))
     tested_columns = (tested.distance, tested.uncertainty_a, tested.uncertainty_b)
     predictors = {
-        "ours": embedder.calibration.match_probability(*tested_columns),
+        "ours": embedder.calibration.match_probability(*tested_columns, is_retrieved=kind == "nearest"),
         "distance alone": distance_only,
         "constant": np.full(len(tested.error), learnt.is_match.mean()),
     }

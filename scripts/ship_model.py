@@ -70,7 +70,8 @@ the embedding to a canonical 3D pose (H36M-17); and the 3D encoder. Half precisi
 
 {table}
 
-Expected calibration error of the match probability on people kept aside: {card["calibration_error"]}.
+Expected calibration error of the match probability on people kept aside: {card["calibration_error"]["given"]} for two
+given views, {card["calibration_error"]["retrieved"]} for the nearest of many.
 
 **Limits.** Everyday movement, sport and dance of CMU's subjects; few floor and lying poses. One frame at a time. The
 root rotation is that of an upright camera looking at the pelvis. Trained on synthetic detector noise, not on real

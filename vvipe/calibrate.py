@@ -32,26 +32,34 @@ class CalibrationPairs:
     """Pairs of views of held-out poses.
 
     Attributes:
-        fitted: Nearest candidates and pairs balanced over NP-MPJPE, as many of each, from clean and noisy 2D.
+        given: Balanced over NP-MPJPE, from clean and noisy 2D.
+        retrieved: As many views with their nearest of another camera.
         same: Two views of the same pose.
         unrelated: Two views of any two poses.
     """
 
-    fitted: ViewPairs
+    given: ViewPairs
+    retrieved: ViewPairs
     same: ViewPairs
     unrelated: ViewPairs
 
     def fit(self) -> Calibration:
-        return fit_calibration(self.fitted, same=self.same, unrelated=self.unrelated)
+        return fit_calibration(self.given, retrieved=self.retrieved, same=self.same, unrelated=self.unrelated)
 
-    def error(self) -> float:
-        """Expected calibration error of P(match), fitted on one half of the poses and measured on the other."""
-        half = int(self.fitted.query.max()) // 2
-        rows = self.fitted.query <= half
-        calibration = dataclasses.replace(self, fitted=self.fitted.take(rows)).fit()
-        other = self.fitted.take(~rows)
-        probability = calibration.match_probability(other.distance, other.uncertainty_a, other.uncertainty_b)
-        return calibration_error(probability, other.is_match)
+    def errors(self) -> dict[str, float]:
+        """Expected calibration errors of P(match), fitted on one half of the poses and measured on the other."""
+        half = int(self.given.query.max()) // 2
+        kinds = {"given": self.given, "retrieved": self.retrieved}
+        first = {kind: pairs.take(pairs.query <= half) for kind, pairs in kinds.items()}
+        calibration = dataclasses.replace(self, **first).fit()
+        errors = {}
+        for kind, pairs in kinds.items():
+            other = pairs.take(pairs.query > half)
+            probability = calibration.match_probability(
+                other.distance, other.uncertainty_a, other.uncertainty_b, is_retrieved=kind == "retrieved"
+            )
+            errors[kind] = calibration_error(probability, other.is_match)
+        return errors
 
 
 @torch.inference_mode()
@@ -64,7 +72,7 @@ def sample_pairs(
     chosen = kept[torch.sort(torch.randperm(len(kept), generator=generator)[:_POSES]).values]
     poses = PoseBank(*(getattr(bank, field.name)[chosen] for field in dataclasses.fields(bank)))
     rows = torch.arange(len(poses))
-    fitted, same, unrelated = [], [], []
+    given, retrieved, same, unrelated = [], [], [], []
     for source in _SOURCES:
         near, loose = [], []
         for _ in range(_CAMERA_PAIRS):
@@ -74,9 +82,10 @@ def sample_pairs(
             same.append(pair_views(poses.world, query, index, rows, rows))
         even = balanced(ViewPairs.joined([*near, *loose]), seed=seed)
         close = ViewPairs.joined(near)
-        fitted += [even, close.take(torch.randperm(len(close), generator=generator)[: len(even)].numpy())]
+        given.append(even)
+        retrieved.append(close.take(torch.randperm(len(close), generator=generator)[: len(even)].numpy()))
         unrelated += loose
-    return CalibrationPairs(*(ViewPairs.joined(parts) for parts in (fitted, same, unrelated)))
+    return CalibrationPairs(*(ViewPairs.joined(parts) for parts in (given, retrieved, same, unrelated)))
 
 
 def _embed_view(

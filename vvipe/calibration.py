@@ -24,13 +24,16 @@ class Calibration:
 
     Attributes:
         error: (a, b, c): expected NP-MPJPE = sqrt(a d^2 + b (u1^2 + u2^2) + c).
-        probability: (p, q, r): P(NP-MPJPE <= 0.1) = sigmoid(p + q log(d + 0.1) + r log(mean u)).
+        probability: (p, q, r): P(NP-MPJPE <= 0.1) = sigmoid(p + q log(d + 0.1) + r log(mean u)) of two given views.
+        retrieved: The same law for a view that was found because it is near: of many, the nearest are near by luck too,
+            so that at one distance they match less often.
         typical_uncertainty: Stands in where a pose's own is unknown.
         near, far: Mean expected NP-MPJPE of one pose in two views, and of two unrelated poses: score anchors.
     """
 
     error: tuple[float, float, float]
     probability: tuple[float, float, float]
+    retrieved: tuple[float, float, float]
     typical_uncertainty: float
     near: float
     far: float
@@ -38,9 +41,8 @@ class Calibration:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
         """The inverse of `dataclasses.asdict` after a trip through JSON."""
-        a, b, c = values["error"]
-        p, q, r = values["probability"]
-        return cls((a, b, c), (p, q, r), values["typical_uncertainty"], values["near"], values["far"])
+        laws = {name: tuple(values[name]) for name in ("error", "probability", "retrieved")}
+        return cls(**(dict(values) | laws))
 
     def expected_error(
         self, distance: NDArray, uncertainty_a: NDArray | float, uncertainty_b: NDArray | float
@@ -50,34 +52,48 @@ class Calibration:
         return np.sqrt(a * distance**2 + b * (uncertainty_a**2 + uncertainty_b**2) + c)
 
     def match_probability(
-        self, distance: NDArray, uncertainty_a: NDArray | float, uncertainty_b: NDArray | float
+        self,
+        distance: NDArray,
+        uncertainty_a: NDArray | float,
+        uncertainty_b: NDArray | float,
+        *,
+        is_retrieved: bool = False,
     ) -> NDArray:
-        """P(NP-MPJPE <= 0.1), of the inputs' common shape."""
-        p, q, r = self.probability
+        """P(NP-MPJPE <= 0.1), of the inputs' common shape; `is_retrieved` where b was found as one of a's nearest."""
+        p, q, r = self.retrieved if is_retrieved else self.probability
         return expit(p + q * np.log(distance + _NEAR) + r * np.log((uncertainty_a + uncertainty_b) / 2))
 
 
-def fit_calibration(fitted: ViewPairs, *, same: ViewPairs, unrelated: ViewPairs) -> Calibration:
+def fit_calibration(given: ViewPairs, *, retrieved: ViewPairs, same: ViewPairs, unrelated: ViewPairs) -> Calibration:
     """The calibration of pairs with known NP-MPJPE.
 
     Args:
-        fitted: What both laws are fitted to.
+        given: Pairs of all errors alike, which `probability` is fitted to.
+        retrieved: Views with their nearest of another camera; the error's law is fitted to them and to `given`.
         same: Two views of the very same pose, for the near anchor.
         unrelated: Pairs of any two poses, for the far anchor.
     """
-    coefficients = _fit_error(_squares(fitted), fitted.error)
-    mean_uncertainty = (fitted.uncertainty_a + fitted.uncertainty_b) / 2
-    features = np.stack([np.log(fitted.distance + _NEAR), np.log(mean_uncertainty)], axis=1)
-    logits = fit_logistic(features, fitted.is_match)
+    all_pairs = ViewPairs.joined([given, retrieved])
+    coefficients = _fit_error(_squares(all_pairs), all_pairs.error)
     a, b, c = (float(x) for x in coefficients)
-    p, q, r = (float(x) for x in logits)
     return Calibration(
         error=(a, b, c),
-        probability=(p, q, r),
-        typical_uncertainty=float(np.median(mean_uncertainty)),
+        probability=_fit_probability(given),
+        retrieved=_fit_probability(retrieved),
+        typical_uncertainty=float(np.median(_mean_uncertainty(all_pairs))),
         near=float(np.sqrt(_squares(same) @ coefficients).mean()),
         far=float(np.sqrt(_squares(unrelated) @ coefficients).mean()),
     )
+
+
+def _fit_probability(pairs: ViewPairs) -> tuple[float, float, float]:
+    features = np.stack([np.log(pairs.distance + _NEAR), np.log(_mean_uncertainty(pairs))], axis=1)
+    p, q, r = (float(x) for x in fit_logistic(features, pairs.is_match))
+    return p, q, r
+
+
+def _mean_uncertainty(pairs: ViewPairs) -> NDArray:
+    return (pairs.uncertainty_a + pairs.uncertainty_b) / 2
 
 
 def _squares(pairs: ViewPairs) -> NDArray:

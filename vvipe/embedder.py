@@ -160,10 +160,20 @@ class Embedder:
         b: Float[NDArray, "N D"],
         uncertainty_a: Float[NDArray, " N"] | None = None,
         uncertainty_b: Float[NDArray, " N"] | None = None,
+        *,
+        is_retrieved: bool = False,
     ) -> Float[NDArray, " N"]:
-        """Calibrated P(NP-MPJPE <= 0.1) of each pair; NaN where an embedding is."""
+        """Calibrated P(NP-MPJPE <= 0.1) of each pair; NaN where an embedding is.
+
+        Args:
+            is_retrieved: Each b was found as one of the nearest to its a, which makes a match less likely than the
+                distance alone tells.
+        """
         return self._model.calibration.match_probability(
-            self._distance(a, b), self._uncertainty(uncertainty_a), self._uncertainty(uncertainty_b)
+            self._distance(a, b),
+            self._uncertainty(uncertainty_a),
+            self._uncertainty(uncertainty_b),
+            is_retrieved=is_retrieved,
         )
 
     def expected_error(

@@ -20,7 +20,7 @@ class FoundViews(NamedTuple):
     Attributes:
         rows: (N, count) row numbers of the views; -1 where there are fewer views than asked for.
         distance: (N, count) L2 between embeddings; NaN where there is none.
-        probability: (N, count) P(NP-MPJPE <= 0.1) as the model's calibration for two views gives it; NaN likewise.
+        probability: (N, count) P(NP-MPJPE <= 0.1) by the model's calibration for retrieved views; NaN likewise.
     """
 
     rows: NDArray[np.int64]
@@ -57,4 +57,4 @@ def find_views(
     found = np.where(rows[..., None] >= 0, views[np.maximum(rows, 0)], np.nan)
     repeated = np.repeat(asked[:, None], count, axis=1)
     distance = np.linalg.norm(found - repeated, axis=-1)
-    return FoundViews(rows, distance, embedder.match_probability(repeated, found))
+    return FoundViews(rows, distance, embedder.match_probability(repeated, found, is_retrieved=True))

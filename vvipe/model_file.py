@@ -17,7 +17,7 @@ from vvipe.calibration import Calibration
 from vvipe.errors import WeightsError
 from vvipe.models.vvipe import Architecture, KeypointEncoder, PoseVAE
 
-CARD_VERSION = 2
+CARD_VERSION = 3
 SHIPPED = Path(__file__).with_name("weights")
 DEFAULT_MODEL = "vvipe-cmu-v2"
 

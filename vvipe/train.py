@@ -82,7 +82,7 @@ def train(
             }
             for path, takes in zip(data, by_path, strict=True)
         ],
-        "calibration_error": round(pairs.error(), 4),
+        "calibration_error": {kind: round(error, 4) for kind, error in pairs.errors().items()},
     }
     return save_model(work_dir, recipe.name, vae=vae, encoder=encoder, calibration=pairs.fit(), card=card)
 

@@ -18,7 +18,7 @@ def save_tiny_model(folder: Path, *, name: str = "tiny", seed: int = 0) -> Path:
         architecture = Architecture(
             dimension=8, width=32, blocks=1, use_scores=True, predicts_uncertainty=True, predicts_rotation=True
         )
-        calibration = Calibration((0.1, 0.5, 0.01), (-3.0, -2.0, 0.1), 0.1, 0.05, 0.4)
+        calibration = Calibration((0.1, 0.5, 0.01), (-3.0, -2.0, 0.1), (-3.5, -2.0, 0.1), 0.1, 0.05, 0.4)
         return save_model(
             folder,
             name,

@@ -23,7 +23,12 @@ def world():
 
 def _fit(world) -> Calibration:
     pairs = ViewPairs(*world, np.arange(len(world[0])))
-    return fit_calibration(pairs, same=pairs.take(pairs.distance < 0.5), unrelated=pairs.take(pairs.distance > 3))
+    return _fit_pairs(pairs, retrieved=pairs)
+
+
+def _fit_pairs(pairs: ViewPairs, *, retrieved: ViewPairs) -> Calibration:
+    same, unrelated = pairs.take(pairs.distance < 0.5), pairs.take(pairs.distance > 3)
+    return fit_calibration(pairs, retrieved=retrieved, same=same, unrelated=unrelated)
 
 
 def test_expected_error_recovers_the_law(world):
@@ -38,6 +43,21 @@ def test_probability_is_calibrated(world):
     distance, ua, ub, true = world
     probability = _fit(world).match_probability(distance, ua, ub)
     assert calibration_error(probability, true <= 0.1) < 0.03
+
+
+def test_the_nearest_of_many_have_a_probability_of_their_own(world):
+    distance, ua, ub, true = world
+    # Of twenty views the nearest by a distance with luck in it: its true error is larger than that distance tells.
+    lucky = distance * np.random.default_rng(1).lognormal(0, 0.4, len(distance))
+    nearest = lucky.reshape(-1, 20).argmin(1) + 20 * np.arange(len(lucky) // 20)
+    given = ViewPairs(lucky, ua, ub, true, np.arange(len(true)))
+    retrieved = given.take(nearest)
+    calibration = _fit_pairs(given, retrieved=retrieved)
+    columns = (retrieved.distance, retrieved.uncertainty_a, retrieved.uncertainty_b)
+    found = calibration.match_probability(*columns, is_retrieved=True)
+    assert calibration_error(found, retrieved.is_match) < 0.04
+    assert calibration_error(calibration.match_probability(*columns), retrieved.is_match) > 0.1
+    assert found.mean() < calibration.match_probability(*columns).mean()
 
 
 def test_nearer_embeddings_match_more_probably(world):
@@ -69,5 +89,5 @@ def test_calibration_error_of_a_known_case():
 def test_views_of_one_pose_alone_can_be_fitted():
     still = np.zeros(40)
     pairs = ViewPairs(np.linspace(0.1, 1, 40), still + 0.1, still + 0.1, still, np.arange(40))
-    calibration = fit_calibration(pairs, same=pairs, unrelated=pairs)
+    calibration = fit_calibration(pairs, retrieved=pairs, same=pairs, unrelated=pairs)
     assert calibration.expected_error(0.5, 0.1, 0.1) < 0.02

@@ -10,7 +10,7 @@ from vvipe.errors import WeightsError
 from vvipe.model_file import DEFAULT_MODEL, SHIPPED, file_sha256, load_model, save_model, shipped_models
 from vvipe.models.vvipe import Architecture, KeypointEncoder, PoseVAE
 
-CALIBRATION = Calibration((0.01, 0.5, 0.001), (-5.0, -3.0, 0.1), 0.1, 0.1, 0.3)
+CALIBRATION = Calibration((0.01, 0.5, 0.001), (-5.0, -3.0, 0.1), (-5.5, -3.0, 0.1), 0.1, 0.1, 0.3)
 SMALL = Architecture(dimension=4, width=16, use_scores=True, predicts_uncertainty=True)
 
 
