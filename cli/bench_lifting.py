@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .bench_options import JSON, MOCAP, MODEL, print_report
+from .bench_options import JSON, MOCAP, MODEL, WORK_DIR, print_report
 from .options import make_embedder
 
 
@@ -15,13 +15,16 @@ from .options import make_embedder
 @MOCAP
 @click.option("--data", type=click.Choice(["carve-out", "test", "hdm05"]), default="carve-out", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the cameras and of the noise.")
+@WORK_DIR
 @MODEL
 @JSON
-def lifting(mocap: Path, data: Any, seed: int, model: str | None, as_json: bool) -> None:
+def lifting(mocap: Path, work_dir: Path | None, model: str | None, as_json: bool, **settings: Any) -> None:
     """3D error in mm of the autoencoder and of single views, and of the root's rotation in the camera."""
     from poseflow_benchmarks.lifting import run_lifting
+    from poseflow_benchmarks.open_table import trained_rivals
 
-    print_report(run_lifting(mocap, embedder=make_embedder(model), seed=seed, data=data), as_json)
+    lifters = () if work_dir is None else trained_rivals(work_dir)[1:]
+    print_report(run_lifting(mocap, embedder=make_embedder(model), lifters=lifters, **settings), as_json)
 
 
 @click.command("figures")

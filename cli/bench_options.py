@@ -16,6 +16,11 @@ MOCAP = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder with cmu.npz, cmu_more.npz and hdm05.npz, those that the benchmark reads.",
 )
+WORK_DIR = click.option(
+    "--work-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Of `bench retrieval --run`: what it trained stands beside ours.",
+)
 
 
 def print_report(report: Any, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .bench_options import JSON, MOCAP, MODEL, print_report
+from .bench_options import JSON, MOCAP, MODEL, WORK_DIR, print_report
 from .options import FILE, detector_options, make_embedder
 
 
@@ -33,11 +33,7 @@ def sync(
 @MOCAP
 @click.option("--trials", "n_trials", type=click.IntRange(1), default=50, show_default=True, help="A block.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of recordings, warps, cameras and noise.")
-@click.option(
-    "--work-dir",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Of `bench retrieval --run`: its Pr-VIPE and lifter stand beside ours.",
-)
+@WORK_DIR
 @MODEL
 @JSON
 def sync_mocap(mocap: Path, n_trials: int, seed: int, work_dir: Path | None, model: str | None, as_json: bool) -> None:
