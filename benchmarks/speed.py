@@ -12,19 +12,22 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from poseflow_benchmarks.machine import Machine, this_machine
-from poseflow_benchmarks.open_sets import RATE_HZ, RetrievalSet
+from poseflow_benchmarks.open_sets import RATE_HZ, RetrievalSet, open_sets
 from torch import Tensor
 
 from vvipe.body_frame import body_aligned
+from vvipe.cameras import TRAINING_RIG
 from vvipe.datasets.mocap import read_mocap, resample
+from vvipe.embedder import Embedder
 from vvipe.errors import FileFormatError
 from vvipe.fast_procrustes import aligned_errors
 from vvipe.geometry import canonicalize, normalize_3d
 from vvipe.pose_matches import PoseMatcher
-from vvipe.retrieval import KS, RERANKED, Representation, RetrievalSystem, hit_ranks, retrieve
+from vvipe.retrieval import KS, RERANKED, Representation, RetrievalSystem, hit_ranks, retrieve, view_poses
 
 POSES, CAMERAS, DIMENSION = 6824, 11, 32
 """MPI-INF-3DHP's poses a camera in Pr-VIPE's evaluation, its cameras without the ceiling's, our dimension."""
+ENCODER_BATCH = 512
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,15 @@ class SpeedRow:
 
 @dataclass(frozen=True)
 class SpeedReport:
-    """Figures and what they were measured on."""
+    """Figures and what they were measured on.
+
+    Attributes:
+        encoder_ms: A pose's processor time in the encoder, batches of ENCODER_BATCH on one thread.
+    """
 
     rows: tuple[SpeedRow, ...]
+    encoder_ms: float
+    model: str
     n_poses: int
     n_pairs: int
     dimension: int
@@ -66,15 +75,19 @@ class SpeedReport:
         ]
         lines.append(
             f"\n{self.n_pairs} camera pairs x {self.n_poses:,} queries x {self.n_poses:,} index rows, "
-            f"D = {self.dimension}, {self.threads} threads; {self.machine.processor}, {self.machine.cores} cores."
+            f"D = {self.dimension}, {self.threads} threads; {self.machine.processor}, {self.machine.cores} cores. "
+            f"Encoder of {self.model}: {self.encoder_ms:.2f} ms a pose (batches of {ENCODER_BATCH}, one thread)."
         )
         return "\n".join(lines)
 
 
-def run_speed(mocap: Path, *, n_poses: int = POSES, n_cameras: int = CAMERAS, seed: int = 0) -> SpeedReport:
-    """Times L2 rows on `n_poses` poses of a motion capture file: telling vectors, and random ones, the worst case.
+def run_speed(
+    mocap: Path, *, embedder: Embedder, n_poses: int = POSES, n_cameras: int = CAMERAS, seed: int = 0
+) -> SpeedReport:
+    """Times the encoder, and L2 rows on `n_poses` poses of a motion capture file.
 
-    Telling vectors are canonical poses through one random projection with noise of each camera's own.
+    Rows of two kinds: telling vectors, and random ones, the worst case. Telling vectors are canonical
+    poses through one random projection with noise of each camera's own.
     """
     poses = _poses(mocap, n_poses)
     generator = torch.Generator().manual_seed(seed)
@@ -84,6 +97,8 @@ def run_speed(mocap: Path, *, n_poses: int = POSES, n_cameras: int = CAMERAS, se
     kinds = {"telling": flat @ projection + 0.12 * noise, "random": noise}
     return SpeedReport(
         rows=tuple(_timed(name, vectors, poses) for name, vectors in kinds.items()),
+        encoder_ms=encoder_ms(embedder, view_poses(poses, TRAINING_RIG)[0]),
+        model=embedder.model_id,
         n_poses=n_poses,
         n_pairs=n_cameras * (n_cameras - 1),
         dimension=DIMENSION,
@@ -100,6 +115,20 @@ def _timed(name: str, vectors: Float[Tensor, "C N D"], poses: Float[Tensor, "N 1
     found = hit_ranks(cameras, pairs, matcher=matcher, leave_one_out=False, depth=max(KS))
     seconds, processor_seconds = time.perf_counter() - start, time.process_time() - worked
     return SpeedRow(name, seconds, processor_seconds, matcher.n_decided, 100 * found.rate(1))
+
+
+def encoder_ms(embedder: Embedder, keypoints: Float[Tensor, "N 13 2"]) -> float:
+    """Milliseconds of processor time a pose, from keypoints to embedding, on one thread."""
+    threads, points = torch.get_num_threads(), keypoints.numpy()
+    torch.set_num_threads(1)
+    try:
+        embedder.embed(points[:ENCODER_BATCH], skeleton="coco13")
+        start = time.process_time()
+        for row in range(0, len(points), ENCODER_BATCH):
+            embedder.embed(points[row : row + ENCODER_BATCH], skeleton="coco13")
+        return 1000 * (time.process_time() - start) / len(points)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _poses(mocap: Path, count: int) -> Float[Tensor, "N 17 3"]:
@@ -190,6 +219,26 @@ class ProcrustesSystem:
         b, m = candidates.shape[:2]
         target = normalize_3d(query)[:, None].expand(b, m, 17, 3).flatten(0, 1)
         return aligned_errors(candidates.flatten(0, 1), target).reshape(b, m)
+
+
+@dataclass(frozen=True)
+class AgreementReport:
+    """Agreements and where they were measured."""
+
+    rows: tuple[Agreement, ...]
+    machine: Machine
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def to_markdown(self) -> str:
+        return markdown_agreement(self.rows)
+
+
+def run_agreement(mocap: Path, systems: Sequence[RetrievalSystem]) -> AgreementReport:
+    """`rerank_agreement` of each system on HDM05 as D1 has it, between two of the cameras."""
+    hdm05 = open_sets(mocap)[-1]
+    return AgreementReport(tuple(rerank_agreement(system, hdm05) for system in systems), this_machine())
 
 
 def markdown_agreement(rows: Sequence[Agreement]) -> str:

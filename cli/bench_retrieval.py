@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .bench_options import JSON, MODEL, print_report
+from .bench_options import JSON, MOCAP, MODEL, print_report
 from .options import FILE, detector_options, make_embedder
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -78,12 +78,25 @@ def _refuse(what: str, given: dict[str, Any], *names: str) -> None:
 
 @click.command("speed")
 @click.option("--mocap", type=_FILE, required=True, help="Motion capture of at least 6,824 poses at 10 Hz.")
+@MODEL
 @JSON
-def speed(mocap: Path, as_json: bool) -> None:
-    """Seconds of one row at the size of MPI-INF-3DHP: 110 camera pairs of 6,824 poses."""
+def speed(mocap: Path, model: str | None, as_json: bool) -> None:
+    """Seconds of one row at the size of MPI-INF-3DHP, 110 camera pairs of 6,824 poses, and of the encoder."""
     from poseflow_benchmarks.speed import run_speed
 
-    print_report(run_speed(mocap), as_json)
+    print_report(run_speed(mocap, embedder=make_embedder(model)), as_json)
+
+
+@click.command("rerank")
+@MOCAP
+@click.option("--work-dir", type=_FOLDER, required=True, help="Of `bench retrieval --run`: its Pr-VIPE and lifter.")
+@JSON
+def rerank(mocap: Path, work_dir: Path, as_json: bool) -> None:
+    """How far sorting the 200 nearest anew agrees with sorting all, on 1,000 poses of HDM05."""
+    from poseflow_benchmarks.open_table import trained_rivals
+    from poseflow_benchmarks.speed import run_agreement
+
+    print_report(run_agreement(mocap, trained_rivals(work_dir)), as_json)
 
 
 @click.command("noise")

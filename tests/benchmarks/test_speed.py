@@ -18,18 +18,22 @@ from vvipe.geometry import normalize_3d
 
 
 def test_a_small_run_reports_both_kinds_of_vectors(tmp_path):
-    report = run_speed(write_npz(tmp_path / "m.npz", takes=3, frames=200), n_poses=60, n_cameras=3)
+    embedder = Embedder.from_pretrained(save_tiny_model(tmp_path))
+    mocap = write_npz(tmp_path / "m.npz", takes=3, frames=200)
+    report = run_speed(mocap, embedder=embedder, n_poses=60, n_cameras=3)
     telling, random = report.rows
     assert telling.hit1 > random.hit1
     assert 0 < telling.decided <= random.decided <= 60 * 60
     assert report.n_pairs == 6
     assert json.loads(json.dumps(report.to_json()))["machine"]["cores"] >= 1
     assert "| random |" in report.to_markdown()
+    assert 0 < report.encoder_ms < 100
 
 
 def test_too_few_poses_are_refused(tmp_path):
     with pytest.raises(FileFormatError, match="larger file"):
-        run_speed(write_npz(tmp_path / "m.npz", takes=1, frames=30), n_poses=60)
+        embedder = Embedder.from_pretrained(save_tiny_model(tmp_path))
+        run_speed(write_npz(tmp_path / "m.npz", takes=1, frames=30), embedder=embedder, n_poses=60)
 
 
 def noisy(poses: torch.Tensor, seed: int, *, sd: float) -> torch.Tensor:
