@@ -15,7 +15,7 @@ from poseflow.match import MatchSettings
 from poseflow.match_people import MATCH_PERSON_CHOICES
 from poseflow.mirror import MIRROR_CHOICES
 
-from .options import FILE, default_of, detector_options, embedding_options, make_embedder, person_option
+from .options import FILE, default_of, detector_options, embedding_options, make_embedder, note_smoothing, person_option
 
 if TYPE_CHECKING:
     from poseflow.batch import Job
@@ -83,7 +83,9 @@ def command(
     embedder = make_embedder(model)
 
     def load(path: str | Path) -> EmbeddedClip:
-        return load_clip(path, get_detector=get_detector, embedder=embedder, smooth=smooth, show_progress=True)
+        clip = load_clip(path, get_detector=get_detector, embedder=embedder, smooth=smooth, show_progress=True)
+        note_smoothing(path, clip)
+        return clip
 
     def compare(ref_clip: EmbeddedClip, query_clip: EmbeddedClip) -> MatchResult:
         people = {"ref_person": ref_person, "query_person": query_person}

@@ -7,6 +7,7 @@ import inspect
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -20,6 +21,7 @@ from poseflow.people import PERSON_CHOICES
 from .completion import PERSON_MODEL, POSE_MODEL, PersonRule
 
 if TYPE_CHECKING:
+    from poseflow.records import EmbeddedClip
     from vvipe.embedder import Embedder
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -147,6 +149,18 @@ def embedding_options(command: Command) -> Command:
         help="Whether what is embedded is smoothed; saved keypoints are raw either way.",
     )(command)
     return click.option("--model", metavar="NAME|FILE", help="Embedding model; default: the shipped one.")(command)
+
+
+def note_smoothing(path: str | Path, clip: EmbeddedClip) -> None:
+    """Says on stderr where --smooth or --no-smooth was asked for, and a saved clip was embedded the other way."""
+    smooth = click.get_current_context().params["smooth"]
+    if _given_by_name("smooth") and clip.metadata.is_smoothed is not None and clip.metadata.is_smoothed != smooth:
+        flag, made = ("--smooth", "without") if smooth else ("--no-smooth", "with")
+        click.echo(
+            f"note: {flag} changed nothing for {path}, a saved clip that was embedded {made} smoothing; "
+            f"embed it again with `poseflow embed {path} {flag} -o OUT.parquet`",
+            err=True,
+        )
 
 
 def make_embedder(model: str | None) -> Embedder:

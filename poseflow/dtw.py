@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseflow.dtw_table import COLUMNS_PAUSE, ROWS_PAUSE, Corridor, Rules, Run, fill, trace
+from poseflow.errors import NoPathError
 
 MAX_TEMPO = 3
 """Most frames of one clip that one frame of the other may be paired with."""
@@ -108,7 +109,8 @@ def align(
         steering: Tempo limit, charges and band.
 
     Raises:
-        ValueError: The matrix is empty or infinite, or no path obeys the tempo limit and the band.
+        ValueError: The matrix is empty or infinite.
+        NoPathError: No path obeys the tempo limit and the band (a ValueError too).
     """
     _check(cost)
     side = resolve_open(open_clip, cost.shape)
@@ -139,7 +141,7 @@ def align_corridor(
     if not np.isfinite(table.last[end]):
         shape = (corridor.n_columns, len(corridor.cost)) if swapped else (len(corridor.cost), corridor.n_columns)
         within = "" if steering.band is None else f" and stays within a band of {steering.band} frames"
-        raise ValueError(
+        raise NoPathError(
             f"no path between {shape[0]} and {shape[1]} frames keeps the tempo within 1/{steering.max_tempo} to "
             f"{steering.max_tempo}{within}; open the longer clip"
         )

@@ -256,23 +256,34 @@ def _pause_columns(
     total = np.cumsum(step + rules.pause_frame)
     first = window.start - rules.pad
     still = rules.columns_still[first : first + len(total)] & is_finite
-    entry = moving.sums[window] + rules.pause_start - total
-    for start, stop in _stretches(still):
-        entries = entry[max(start - 1, 0) : stop - 1] if start else np.r_[np.inf, entry[: stop - 1]]
-        least = np.minimum.accumulate(entries)
-        where = np.maximum.accumulate(np.where(entries <= least, np.arange(len(entries)), 0)) + start - 1
-        there = slice(window.start + start, window.start + stop)
-        paths.sums[there] = least + total[start:stop]
-        paths.starts[there] = moving.starts[window.start + np.maximum(where, 0)]
-        goes_on[start:stop] = where < np.arange(start, stop) - 1
+    here = np.flatnonzero(still)
+    least, source = _least_before(moving.sums[window] + rules.pause_start - total, here)
+    there = window.start + here
+    paths.sums[there] = least + total[here]
+    paths.starts[there] = moving.starts[window.start + np.maximum(source, 0)]
+    goes_on[here] = source < here - 1
     paths.sums[window] = _inside_band(paths.sums[window], paths.starts[window], window, rules, row)
     return paths, goes_on
 
 
-def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """(start, stop) of each run of True."""
-    edges = np.flatnonzero(np.diff(np.r_[False, flags, False].astype(np.int8)))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
+def _least_before(values: Row, places: NDArray[np.int64]) -> tuple[Row, NDArray[np.int64]]:
+    """The least of the values that lead up to each place (P,) of a stretch of neighbouring places, and where it is.
+
+    Up to each place lead the values from the one before its stretch (infinite, at -1, where there is none) to the one
+    before the place; of equals the last. All stretches at once, by doubling how far back is looked.
+    """
+    numbers = np.arange(len(places))
+    is_first = np.diff(places, prepend=-2) > 1
+    depth = numbers - np.maximum.accumulate(np.where(is_first, numbers, 0))
+    least, source = np.where(places > 0, values[places - 1], np.inf), places - 1
+    reach, deepest = 1, int(depth.max(initial=0))
+    while reach <= deepest:
+        later = np.flatnonzero(depth >= reach)
+        is_less = least[later - reach] < least[later]
+        later = later[is_less]
+        least[later], source[later] = least[later - reach], source[later - reach]
+        reach *= 2
+    return least, source
 
 
 def _inside_band(sums: Row, starts: NDArray[np.int64], window: slice, rules: Rules, row: int) -> Row:

@@ -24,6 +24,8 @@ MIN_COVERAGE = 0.5
 """Below half of the clip that must be matched whole, a score would speak of the minority of what happened."""
 MIN_OCCURRENCE_SCORE = 30.0
 """Half way between another movement (0) and another competent person (60)."""
+GAIN_MOMENTS = 200
+"""About so many moments of a path, evenly spread, say what its motion gain is."""
 UNKNOWN_DETECTOR = "unknown"
 
 
@@ -81,7 +83,8 @@ def match(
     Raises:
         ModelMismatchError: The tracks, or a track and the embedder, are of different models.
         NothingToScoreError: A track has no valid frame, or less than `min_coverage` could be compared.
-        ValueError: Mirror on without `query_mirrored`, or no path keeps to the band.
+        NoPathError: No path keeps to the band.
+        ValueError: Mirror on without `query_mirrored`.
     """
     scorer = _scorer_of(ref, query, embedder)
     defaults = match_defaults(scorer)
@@ -116,7 +119,19 @@ def match(
         pauses=pauses(alignment),
         tempo_changes=tempo_changes(alignment),
         occurrences=_occurrences(ref, compared, scorer, defaults, settings) if settings.find_all else (),
+        motion_gain=motion_gain(alignment, scorer),
     )
+
+
+def motion_gain(alignment: TimeAlignment, scorer: PairScorer) -> float:
+    """Mean distance of all pairs of the path's seen moments, less that of the aligned ones; pauses count nothing."""
+    counts = np.isfinite(alignment.distance) & ~(alignment.ref_pauses | alignment.query_pauses)
+    every = max(1, int(counts.sum()) // GAIN_MOMENTS)
+    ref, query = (values[counts][::every] for values in (alignment.ref_values, alignment.query_values))
+    if not len(ref):
+        return math.nan
+    cost = embedding_cost(scorer)
+    return float(cost.matrix(ref, query).mean() - cost(ref, query).mean())
 
 
 def _align(

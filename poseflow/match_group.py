@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from poseflow.batch import VIDEO_SUFFIXES, BatchReport, Job, run_batch
-from poseflow.errors import NothingToScoreError, PoseflowError, VideoError
+from poseflow.errors import PoseflowError, VideoError
 from poseflow.match_json import match_json
 from poseflow.output import atomic_path, make_folder
 from poseflow.records import EmbeddedClip, MatchResult
@@ -111,6 +111,9 @@ def match_folder(
 ) -> Ranking:
     """Every clip of a folder compared with one reference; a clip that fails does not stop the others.
 
+    A wrong setting (ValueError) does, as every clip would fail by it; not so a person whom one clip lacks, or a band
+    that one clip cannot keep to.
+
     Args:
         ref: The reference's file; it is left out where it lies in the folder itself.
         folder: The clips.
@@ -131,11 +134,8 @@ def match_folder(
     ref_clip = load(Path(ref))
 
     def work(job: Job) -> Ranked:
-        try:
-            query = load(job.source)
-            result = compare(ref_clip, query)
-        except ValueError as error:  # e.g. nobody has the id that was asked for
-            raise NothingToScoreError(str(error)) from error
+        query = load(job.source)
+        result = compare(ref_clip, query)
         if write_page is None or output is None:
             return Ranked(job.source, result, None)
         return Ranked(job.source, result, write_page(job, ref_clip, query, result).relative_to(target))

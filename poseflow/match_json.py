@@ -56,6 +56,7 @@ def _matrix_json(result: MatchResult) -> dict[str, Any] | None:
         "ref_persons": list(result.matrix.ref_persons),
         "query_persons": list(result.matrix.query_persons),
         "scores": [[_number(score) for score in row] for row in result.matrix.scores],
+        "motion_gains": [[_number(gain) for gain in row] for row in result.matrix.motion_gains],
     }
 
 

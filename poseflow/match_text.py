@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseflow.feedback_text import feedback_rows
-from poseflow.match_records import Occurrence, Pause
+from poseflow.match_records import STILL_GAIN, Occurrence, Pause
 from poseflow.records import MatchResult
 
 SUBSCORES = {
@@ -81,14 +81,12 @@ def _matrix_rows(result: MatchResult) -> list[tuple[str, str, str]]:
     matrix = result.matrix
     if matrix is None or matrix.scores.size == 1:
         return []
-    return [
-        (
-            "scores" if number == 0 else "",
-            f"reference {person}",
-            ", ".join(f"query {q}: {_points(float(x))}" for q, x in zip(matrix.query_persons, row, strict=True)),
-        )
-        for number, (person, row) in enumerate(zip(matrix.ref_persons, matrix.scores, strict=True))
-    ]
+    rows = []
+    for number, person in enumerate(matrix.ref_persons):
+        pairs = zip(matrix.query_persons, matrix.scores[number], matrix.motion_gains[number], strict=True)
+        told = (f"query {q}: {_points(float(x))}{' (still)' if gain <= STILL_GAIN else ''}" for q, x, gain in pairs)
+        rows.append(("scores" if number == 0 else "", f"reference {person}", ", ".join(told)))
+    return rows
 
 
 def _occurrence_row(number: int, place: Occurrence) -> tuple[str, str, str]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from poseflow.costs import PairDistance
 from poseflow.dtw import MAX_TEMPO
-from poseflow.errors import NothingToScoreError
+from poseflow.errors import NoPathError, NothingToScoreError
 from poseflow.time_alignment import PathSettings, TimeAlignment, align_in_time
 from poseflow.time_series import TimeSeries
 
@@ -68,6 +68,6 @@ def _beside(clip: TimeSeries, found: TimeAlignment) -> Iterator[TimeSeries]:
 def _try(pattern: TimeSeries, part: TimeSeries, distance: PairDistance, settings: PathSettings) -> TimeAlignment | None:
     try:
         found = align_in_time(pattern, part, distance=distance, settings=settings)
-    except (NothingToScoreError, ValueError):  # nobody seen there, or too short after resampling
+    except (NothingToScoreError, NoPathError):  # nobody seen there, or too short after resampling
         return None
     return found if found.cost == found.cost else None

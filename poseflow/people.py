@@ -40,8 +40,8 @@ def choose_people(
         frame_size: Width and height of the upright picture in pixels; None = not known, as of somebody's keypoints.
 
     Raises:
-        ValueError: `person` is none of the choices, or ``central`` of a picture of unknown size.
-        NoSuchPersonError: Nobody has that id (a ValueError too).
+        ValueError: `person` is none of the choices.
+        NoSuchPersonError: Nobody has that id, or ``central`` of a picture of unknown size (a ValueError too).
         NothingToScoreError: There are no tracks.
     """
     best: dict[str, Callable[[PoseTrack], float]] = {
@@ -52,7 +52,7 @@ def choose_people(
     }
     check_person(person)
     if person == "central" and frame_size is None:
-        raise ValueError("person: central needs the size of the picture, which these keypoints do not tell")
+        raise NoSuchPersonError("person: central needs the size of the picture, which these keypoints do not tell")
     if not tracks:
         raise NothingToScoreError(
             "no person was found; check that somebody is in the picture, whole and upright, "

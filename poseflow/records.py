@@ -267,6 +267,8 @@ class MatchResult:
         tempo_changes: Where the query was clearly faster or slower than the reference.
         occurrences: Every place of the longer clip in which the shorter one was found, if that was asked for.
         matrix: The scores of all pairs of people that were compared, if the clips hold people to choose from.
+        motion_gain: How much nearer aligned moments are than the same moments in any order, torso lengths: what the
+            movement, rather than the mere pose, has to do with the likeness; about 0 where one of the two stands still.
         feedback: What to tell the person of the query, if that was asked for (`poseflow.feedback`).
     """
 
@@ -296,6 +298,7 @@ class MatchResult:
     occurrences: tuple[Occurrence, ...] = ()
     matrix: ScoreMatrix | None = None
     feedback: Feedback | None = None
+    motion_gain: float = math.nan
 
     def __post_init__(self) -> None:
         _check_shape("MatchResult", "ref_s", self.ref_s, (None,))

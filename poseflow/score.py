@@ -15,6 +15,8 @@ from poseflow.embedding_cost import PairScorer
 
 DEFAULTS_FILE = Path(__file__).with_name("match_defaults.json")
 """Written by `scripts/learn_match_defaults.py`: model id -> what it learnt, and from what."""
+TAIL = 0.5
+"""How far the score is from 100 and 0 at the outer anchors: still 100 and 0 in whole numbers, and flat nowhere."""
 UNLEARNT_EVIDENCE = 0.0028
 """Least mirror evidence for a model that has no entry: that of vvipe-cmu-v1."""
 
@@ -24,9 +26,9 @@ class MatchDefaults:
     """What a score needs to know about an embedding model.
 
     Attributes:
-        repeat: Mean expected NP-MPJPE along the path of one person repeating a movement: score 100.
+        repeat: Mean expected NP-MPJPE along the path of one person repeating a movement: score 100 (to TAIL).
         other_person: The same of another competent person: score 60.
-        other_movement: The same of two different movements: score 0.
+        other_movement: The same of two different movements: score 0 (to TAIL).
         mirror_evidence: `poseflow.mirror.judge_mirror`.
         origin: What they were learnt from.
     """
@@ -45,14 +47,19 @@ class MatchDefaults:
             )
 
     def score(self, distance: float) -> float:
-        """Score 0 to 100 of a mean expected NP-MPJPE: straight lines between the anchors; NaN stays NaN."""
-        anchors = (self.repeat, self.other_person, self.other_movement)
-        return float(np.interp(distance, anchors, (100.0, 60.0, 0.0)))
+        """Score 0 to 100 of a mean expected NP-MPJPE: straight lines between the anchors; NaN stays NaN.
+
+        It falls with every step away: nearer than `repeat`, by TAIL in all; farther than `other_movement`, towards 0.
+        """
+        if distance > self.other_movement:
+            return TAIL * self.other_movement / distance
+        anchors = (0.0, self.repeat, self.other_person, self.other_movement)
+        return float(np.interp(distance, anchors, (100.0, 100.0 - TAIL, 60.0, TAIL)))
 
     @property
     def signature(self) -> str:
-        """The anchors, as a match's signature names them."""
-        return f"{self.repeat:.3f}/{self.other_person:.3f}/{self.other_movement:.3f}"
+        """The anchors and the tails, as a match's signature names them."""
+        return f"{self.repeat:.3f}/{self.other_person:.3f}/{self.other_movement:.3f}/tail{TAIL:g}"
 
 
 def match_defaults(scorer: PairScorer) -> MatchDefaults:

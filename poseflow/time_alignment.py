@@ -133,7 +133,7 @@ def align_in_time(
 
     Raises:
         NothingToScoreError: A series has no seen frame.
-        ValueError: No path obeys the tempo limit and the band.
+        NoPathError: No path obeys the tempo limit and the band.
     """
     step_s = common_step(ref, query)
     grids = (resample(ref, step_s, side="reference"), resample(query, step_s, side="query"))

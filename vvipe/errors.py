@@ -51,7 +51,13 @@ class BatchError(PoseflowError):
 
 
 class NoSuchPersonError(PoseflowError, ValueError):
-    """The person who was asked for is not in this clip; another clip of a batch may have one of that id."""
+    """The person who was asked for is not in this clip, or cannot be told; another clip of a batch may have one."""
+
+    exit_code = 2
+
+
+class NoPathError(PoseflowError, ValueError):
+    """No alignment of two clips keeps to the tempo limit and the band; other clips of a batch may have one."""
 
     exit_code = 2
 

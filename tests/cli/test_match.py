@@ -183,7 +183,7 @@ def test_a_mirrored_performance_is_recognised(save, tmp_path, capsys):
         told[mirror] = json.loads(capsys.readouterr().out)
     assert [told[mirror]["is_mirrored"] for mirror in ("auto", "on", "off")] == [True, True, False]
     assert told["auto"]["mirror_margin"] > 0 and told["on"]["mirror_margin"] is None
-    assert told["auto"]["score"] == told["on"]["score"] == 100
+        assert told["auto"]["score"] == told["on"]["score"] > 99.5
     assert main(["match", "--ref", whole, "--query", image]) == 0
     assert "mirrored                yes" in capsys.readouterr().out
 
@@ -239,6 +239,15 @@ def test_options_that_do_not_fit_a_folder_are_refused(save, tmp_path, capsys):
     assert "--overlay" in capsys.readouterr().err
     assert main(["match", "--ref", whole, "--query", whole, "-o", str(tmp_path / "out")]) == 2
     assert "--output" in capsys.readouterr().err
+
+
+def test_smoothing_that_a_saved_clip_did_not_get_is_told(save, capsys):
+    whole = save("whole", SECONDS)
+    assert main(["match", "--ref", whole, "--query", whole, "--no-smooth"]) == 0
+    told = capsys.readouterr().err
+    assert "--no-smooth changed nothing" in told and f"poseflow embed {whole} --no-smooth" in told
+    assert main(["match", "--ref", whole, "--query", whole, "--smooth"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_less_coverage_can_be_asked_for(save, capsys):

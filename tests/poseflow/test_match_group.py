@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from poseflow.errors import FileFormatError, OutputError, VideoError
+from poseflow.errors import FileFormatError, NoPathError, NoSuchPersonError, OutputError, VideoError
 from poseflow.match_group import COLUMNS, list_clips, match_folder
 from poseflow.records import MatchResult
 
@@ -41,7 +41,7 @@ def load(path):
 
 def compare(ref, query):
     if query == "nobody.mov":
-        raise ValueError("person: nobody has the id 3")
+        raise NoSuchPersonError("person: nobody has the id 3")
     assert ref == "teacher.mp4"
     return result(SCORES[query])
 
@@ -62,6 +62,24 @@ def test_clips_are_ranked_and_failures_do_not_stop_the_rest(folder):
     told = json.loads(json.dumps(ranking.to_json(), allow_nan=False))
     assert [(one["rank"], one["score"]) for one in told["results"]] == [(1, 90.0), (2, 65.0), (3, 40.0)]
     assert len(told["failed"]) == 2
+
+
+def test_a_clip_that_cannot_keep_to_the_band_does_not_stop_the_rest(folder):
+    def strict(ref, query):
+        if query == "anna.mp4":
+            raise NoPathError("no path keeps to the band")
+        return compare(ref, query)
+
+    ranking = match_folder(folder / "teacher.mp4", folder, load=load, compare=strict)
+    assert [path.name for path, _ in ranking.failed] == ["anna.mp4", "broken.mp4", "nobody.mov"]
+
+
+def test_a_wrong_setting_stops_everything(folder):
+    def wrong(ref, query):
+        raise ValueError("mirror: expected one of auto, on, off")
+
+    with pytest.raises(ValueError, match="mirror: expected"):
+        match_folder(folder / "teacher.mp4", folder, load=load, compare=wrong)
 
 
 def test_nothing_is_written_unless_it_was_asked_for(folder):

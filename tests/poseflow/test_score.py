@@ -19,10 +19,22 @@ class Unlearnt:
 
 def test_score_is_linear_between_the_anchors():
     defaults = MatchDefaults(0.1, 0.15, 0.25, 0.003, "test")
-    distances = [0.0, 0.1, 0.125, 0.15, 0.2, 0.25, 0.9]
-    assert [defaults.score(d) for d in distances] == pytest.approx([100, 100, 80, 60, 30, 0, 0])
+    distances = [0.0, 0.1, 0.125, 0.15, 0.2, 0.25]
+    assert [defaults.score(d) for d in distances] == pytest.approx([100, 99.5, 79.75, 60, 30.25, 0.5])
     assert np.isnan(defaults.score(float("nan")))
-    assert defaults.signature == "0.100/0.150/0.250"
+    assert defaults.signature == "0.100/0.150/0.250/tail0.5"
+
+
+def test_score_falls_with_every_step_and_never_leaves_0_to_100():
+    defaults = MatchDefaults(0.1, 0.15, 0.25, 0.003, "test")
+    scores = [defaults.score(d) for d in np.linspace(0, 3, 400)]
+    assert (np.diff(scores) < 0).all()
+    assert scores[0] == 100 and scores[-1] > 0
+
+
+def test_outer_anchors_are_100_and_0_in_whole_numbers():
+    defaults = MatchDefaults(0.1, 0.15, 0.25, 0.003, "test")
+    assert (f"{defaults.score(0.1):.0f}", f"{defaults.score(0.25):.0f}") == ("100", "0")
 
 
 @pytest.mark.parametrize("anchors", [(0.2, 0.1, 0.3), (0.1, 0.1, 0.3), (0.0, 0.1, 0.3), (0.1, 0.4, 0.3)])
@@ -33,7 +45,7 @@ def test_anchors_must_rise(anchors):
 
 def test_a_model_without_an_entry_has_the_anchors_of_its_calibration():
     defaults = match_defaults(Unlearnt())
-    assert (defaults.score(0.1), defaults.score(0.3), defaults.score(0.5)) == pytest.approx((100, 50, 0))
+    assert (defaults.score(0.1), defaults.score(0.3), defaults.score(0.5)) == pytest.approx((99.5, 50, 0.5), abs=0.1)
     assert "calibration" in defaults.origin
 
 
