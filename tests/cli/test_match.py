@@ -183,7 +183,7 @@ def test_a_mirrored_performance_is_recognised(save, tmp_path, capsys):
         told[mirror] = json.loads(capsys.readouterr().out)
     assert [told[mirror]["is_mirrored"] for mirror in ("auto", "on", "off")] == [True, True, False]
     assert told["auto"]["mirror_margin"] > 0 and told["on"]["mirror_margin"] is None
-        assert told["auto"]["score"] == told["on"]["score"] > 99.5
+    assert told["auto"]["score"] == told["on"]["score"] > 99.5
     assert main(["match", "--ref", whole, "--query", image]) == 0
     assert "mirrored                yes" in capsys.readouterr().out
 
