@@ -46,6 +46,7 @@ class PlannedRow:
         system: Title in the table; rows that differ by their seed alone share it.
         paper: Row of the papers' tables that it stands beside.
         is_ours: Whether the others are set against it.
+        ablates: Of an ablation, the title of the unchanged system; its own where nothing is changed.
     """
 
     system: str
@@ -54,11 +55,17 @@ class PlannedRow:
     seed: int = 0
     paper: str | None = None
     is_ours: bool = False
+    ablates: str | None = None
 
     @property
     def file_name(self) -> str:
         """Of the row's JSON and of its work folder."""
         return f"{self.recipe.name}-seed{self.seed}"
+
+    @property
+    def sources(self) -> tuple[str, ...] | None:
+        """The inputs that are measured, None = all; Pr-VIPE's ablations have those of the paper, detections."""
+        return ("D1",) if self.group == "ablation" and isinstance(self.recipe, SystemRecipe) else None
 
 
 def optimization(trial: str, iterations: int) -> Optimization:
@@ -183,7 +190,8 @@ def vvipe_ablations() -> list[PlannedRow]:
         ),
         "no universal skeleton": replace(base, name="ablation-v-vipe-no-universal", universal=False),
     }
-    return [PlannedRow(f"V-VIPE, {title}", recipe, "ablation") for title, recipe in recipes.items()]
+    ablates = "V-VIPE, as published"
+    return [PlannedRow(f"V-VIPE, {title}", recipe, "ablation", ablates=ablates) for title, recipe in recipes.items()]
 
 
 def prvipe_ablations() -> list[PlannedRow]:
@@ -191,9 +199,10 @@ def prvipe_ablations() -> list[PlannedRow]:
 
     def row(title: str, stem: str, **settings: Any) -> PlannedRow:
         recipe = baseline("pr-vipe", f"ablation-pr-vipe-{stem}", iterations=ABLATION_ITERATIONS, **settings)
-        return PlannedRow(f"Pr-VIPE, {title}", recipe, "ablation")
+        return PlannedRow(f"Pr-VIPE, {title}", recipe, "ablation", ablates=f"Pr-VIPE, {unchanged}")
 
-    rows = [row("D = 32, kappa = 0.1, beta = 2, K = 20, 30 deg", "base")]
+    unchanged = "D = 32, kappa = 0.1, beta = 2, K = 20, 30 deg"
+    rows = [row(unchanged, "base")]
     rows += [row(f"kappa = {kappa}", f"kappa{kappa}", kappa=kappa) for kappa in (0.05, 0.15)]
     rows += [row(f"beta = {beta:g}", f"beta{beta:g}", ratio=beta) for beta in (1.25, 3.0)]
     rows += [row(f"K = {k}", f"k{k}", n_samples=k) for k in (10, 30)]

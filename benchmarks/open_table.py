@@ -89,13 +89,6 @@ class Laboratory:
     def sets(self) -> list[RetrievalSet]:
         return open_sets(self.mocap)
 
-    def sets_of(self, row: PlannedRow) -> list[RetrievalSet]:
-        """The test sets; for an ablation without the camera pairs that have no column of their own in the papers."""
-        if row.group != "ablation":
-            return self.sets
-        kept = {"CMU seen", "HDM05 unseen"}
-        return [replace(s, columns={pairs: c for pairs, c in s.columns.items() if c in kept}) for s in self.sets]
-
     def bank(self, recipe: Recipe | SystemRecipe) -> PoseBank:
         """The training poses as the recipe wants them."""
         if isinstance(recipe, SystemRecipe):
@@ -188,7 +181,7 @@ def run_row(row: PlannedRow, laboratory: Laboratory, path: Path) -> None:
     training_s = time.perf_counter() - start
     log = CarveOutLog(laboratory.work_dir / row.file_name / "carve_out.json", laboratory.carve_out).read()
     weights = laboratory.work_dir / row.file_name / "network.safetensors"
-    measured = evaluate_system(system, laboratory.sets_of(row))
+    measured = evaluate_system(system, laboratory.sets, sources=row.sources)
     write_row(
         path,
         replace(
@@ -201,6 +194,7 @@ def run_row(row: PlannedRow, laboratory: Laboratory, path: Path) -> None:
             config={
                 "recipe": asdict(row.recipe),
                 "group": row.group,
+                "ablates": row.ablates,
                 "training_seconds": round(training_s),
                 "carve_out_hit1": log,
                 "is_undertrained": is_undertrained(log),

@@ -89,6 +89,23 @@ PUBLISHED: Mapping[str, Mapping[str, Published]] = {
 }
 """Row name -> our input -> what is printed; "+A" is camera augmentation. Rows of detections stand beside D1."""
 
+ABLATIONS: Mapping[str, Mapping[str, float]] = {
+    "V-VIPE, no triplet": {"3DHP all": -6.1},
+    "V-VIPE, no rotation realignment": {"3DHP all": -5.5},
+    "V-VIPE, no pre-training": {"3DHP all": -0.1},
+    "Pr-VIPE, kappa = 0.05": {"H3.6M": -0.1},
+    "Pr-VIPE, kappa = 0.15": {"H3.6M": -0.9},
+    "Pr-VIPE, beta = 1.25": {"H3.6M": -0.4},
+    "Pr-VIPE, beta = 3": {"H3.6M": -0.2},
+    "Pr-VIPE, K = 10": {"H3.6M": -1.8},
+    "Pr-VIPE, K = 30": {"H3.6M": -0.7},
+    "Pr-VIPE, D = 16": {"H3.6M": -1.8},
+    "Pr-VIPE, elevation and roll within 15 deg": {"H3.6M": 1.0, "3DHP all": -1.2},
+    "Pr-VIPE, elevation and roll within 45 deg": {"H3.6M": 0.0, "3DHP all": -0.2},
+}
+"""Row -> column of `COUNTERPART` -> points of Hit@1 that the change makes, on detections (V-VIPE, section 5, without
+augmentation; Pr-VIPE, tables 3 to 5 and section 4.5, where D = 16 is 73.7 and 32 is 75.5)."""
+
 
 def published_hits(row: str | None, source: str, label: str) -> Hits | None:
     """The printed Hit@1, 10, 20 beside one of our figures, or None where the papers have none."""

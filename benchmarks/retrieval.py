@@ -61,18 +61,24 @@ class KeypointSystem:
 
 
 def evaluate_system(
-    system: RetrievalSystem, sets: Sequence[RetrievalSet], *, seed: int = NOISE_SEED, pool: int = RERANKED
+    system: RetrievalSystem,
+    sets: Sequence[RetrievalSet],
+    *,
+    seed: int = NOISE_SEED,
+    sources: Sequence[str] | None = None,
+    pool: int = RERANKED,
 ) -> RowResult:
     """The system's row: Hit@k on every input of every set, for each of the set's choices of camera pairs.
 
     Args:
         seed: Of D0 and D1; the same for every system.
+        sources: The inputs wanted; all by default.
         pool: How many of the nearest by L2 a finer distance sorts anew.
     """
     start = time.perf_counter()
     columns: dict[str, Column] = {}
     for retrieval_set in sets:
-        for given in retrieval_set.inputs(seed=seed):
+        for given in retrieval_set.inputs(seed=seed, sources=sources):
             columns |= evaluate_input(system, retrieval_set, given, pool=pool)
     return make_row(system.name, columns, sets, seed=seed, seconds=time.perf_counter() - start)
 

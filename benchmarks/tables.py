@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from poseflow_benchmarks.bootstrap import paired_bootstrap
-from poseflow_benchmarks.published import COUNTERPART, PUBLISHED, Hits, published_hits
+from poseflow_benchmarks.published import ABLATIONS, COUNTERPART, PUBLISHED, Hits, published_hits
 from poseflow_benchmarks.results import RowResult, labels_of
 
 from vvipe.retrieval import KS
@@ -22,6 +22,11 @@ class System:
     @property
     def name(self) -> str:
         return self.rows[0].system
+
+    @property
+    def ablates(self) -> str | None:
+        """The name of the unchanged system, of an ablation."""
+        return self.rows[0].config.get("ablates")
 
     @property
     def label(self) -> str:
@@ -53,7 +58,7 @@ def systems_of(rows: Sequence[RowResult]) -> list[System]:
 def markdown_table(rows: Sequence[RowResult]) -> str:
     """The whole report: one table an input, the search without the own frame, the differences, notes and conditions.
 
-    Ablations (rows whose config says so) come after the main table, in one of their own.
+    Ablations (rows whose config says so) come after the main table, one table for each unchanged system.
     """
     systems = systems_of([row for row in rows if not _is_ablation(row)])
     parts = [_source_table(systems, source) for source in _sources(systems)]
@@ -61,7 +66,7 @@ def markdown_table(rows: Sequence[RowResult]) -> str:
     parts += [_difference_table(ours, systems) for ours in systems if ours.rows[0].is_ours]
     parts += [_notes(systems), _conditions(rows)]
     ablations = systems_of([row for row in rows if _is_ablation(row)])
-    parts += ["## Ablations" if ablations else "", *(_source_table(ablations, s) for s in _sources(ablations))]
+    parts += [_ablation_table(base, ablations) for base in ablations if base.name == base.ablates]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -90,6 +95,31 @@ def _source_table(systems: Sequence[System], source: str) -> str:
     ks = "/".join(map(str, KS))
     beside = "; the papers' columns are Hit@1/10/20" if any(head.startswith("paper") for head in heads) else ""
     return f"**Input {source}**: Hit@{ks} in %{beside}\n\n{_table(heads, cells)}"
+
+
+def _ablation_table(base: System, ablations: Sequence[System]) -> str:
+    """What each change makes of the unchanged system's Hit@1, beside what it makes in the paper."""
+    keys = [key for key in base.rows[0].columns if base.has(key)]
+    counterparts = {key: COUNTERPART.get(key.split("/")[0], "") if key.endswith("/D1") else "" for key in keys}
+    changed = [s for s in ablations if s.ablates == base.name and s is not base]
+    printed = {key: c for key, c in counterparts.items() if any(c in ABLATIONS.get(s.name, {}) for s in changed)}
+    heads, lines = ["change"], [["none: Hit@1 in %"], *([s.name.partition(", ")[2]] for s in changed)]
+    for key in keys:
+        heads.append(key)
+        lines[0].append(base.cell(key, (1,)))
+        for system, line in zip(changed, lines[1:], strict=True):
+            line.append(_difference(system, base, key))
+        if key in printed:
+            heads.append(f"paper, {printed[key]}")
+            lines[0].append("")
+            for system, line in zip(changed, lines[1:], strict=True):
+                points = ABLATIONS.get(system.name, {}).get(printed[key])
+                line.append("" if points is None else f"{points:+.1f}")
+    title = (
+        f"**Ablations of {base.name}**: points of Hit@1 that a change makes, with the 95 % interval of a paired "
+        "bootstrap over recordings; bold where it excludes 0"
+    )
+    return f"{title}\n\n{_table(heads, lines)}"
 
 
 def _without_self_table(systems: Sequence[System]) -> str:

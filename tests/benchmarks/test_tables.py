@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from poseflow_benchmarks.published import PUBLISHED, published_hits
+from poseflow_benchmarks.open_plan import ablation_rows
+from poseflow_benchmarks.published import ABLATIONS, PUBLISHED, published_hits
 from poseflow_benchmarks.tables import markdown_table
 from result_rows import make_row
 
@@ -53,10 +54,26 @@ def test_rows_still_learning_are_marked():
     assert "last quarter" in table
 
 
-def test_ablations_come_after_the_main_table():
-    rows = [make_row("main row", [5], [10]), make_row("no triplet", [4], [10], config={"group": "ablation"})]
-    table = markdown_table(rows)
-    assert table.index("main row") < table.index("## Ablations") < table.index("no triplet")
+def test_an_ablation_stands_as_a_difference_beside_the_papers():
+    key, base = "HDM05 all/D1", "V-VIPE, as published"
+    config = {"group": "ablation", "ablates": base}
+    rows = [
+        make_row("main row", {key: [5]}, [10]),
+        make_row(base, {key: [6, 6, 6]}, [10] * 3, config=config),
+        make_row("V-VIPE, no triplet", {key: [4, 4, 4]}, [10] * 3, config=config),
+        make_row("V-VIPE, no universal skeleton", {key: [6, 6, 6]}, [10] * 3, config=config),
+    ]
+    main, ablations = markdown_table(rows).split(f"**Ablations of {base}**")
+    assert "main row" in main and "no triplet" not in main
+    assert cells(ablations, "none: Hit@1 in %")[1:] == ["60.0", ""]
+    assert cells(ablations, "no triplet")[1:] == ["**-20.0 [-20.0, -20.0]**", "-6.1"]
+    assert cells(ablations, "no universal skeleton")[1:] == ["+0.0 [+0.0, +0.0]", ""]
+
+
+def test_every_printed_ablation_is_a_planned_row():
+    planned = {row.system for row in ablation_rows()}
+    assert set(ABLATIONS) <= planned
+    assert {row.ablates for row in ablation_rows()} <= planned
 
 
 def test_conditions_and_notes_are_under_the_table():
