@@ -64,7 +64,7 @@ def markdown_table(rows: Sequence[RowResult]) -> str:
     parts = [_source_table(systems, source) for source in _sources(systems)]
     parts.append(_without_self_table(systems))
     parts += [_difference_table(ours, systems) for ours in systems if ours.rows[0].is_ours]
-    parts += [_notes(systems), _conditions(rows)]
+    parts += [_learning_table(rows), _notes(systems), _conditions(rows)]
     ablations = systems_of([row for row in rows if _is_ablation(row)])
     parts += [_ablation_table(base, ablations) for base in ablations if base.name == base.ablates]
     return "\n\n".join(part for part in parts if part)
@@ -161,6 +161,22 @@ def _difference(ours: System, other: System, key: str) -> str:
     lead = paired_bootstrap(ours.rows, other.rows, key)
     text = f"{lead.difference:+.1f} [{lead.low:+.1f}, {lead.high:+.1f}]"
     return f"**{text}**" if lead.is_certain else text
+
+
+def _learning_table(rows: Sequence[RowResult]) -> str:
+    """Hit@1 on the carve-out at the quarters of each training, and what it took."""
+    trained = [row for row in rows if row.config.get("carve_out_hit1")]
+    if not trained:
+        return ""
+    lines = []
+    for row in trained:
+        log = row.config["carve_out_hit1"]
+        name = f"{row.system} †" if row.config.get("is_undertrained") else row.system
+        reached = (f"{log[share]:.1f}" if share in log else "" for share in ("0.25", "0.5", "0.75", "1"))
+        lines.append([name, f"{row.train_seed}", *reached, f"{row.config['training_seconds'] / 60:.0f}"])
+    heads = ["system", "seed", "25 %", "50 %", "75 %", "100 %", "minutes"]
+    title = "**While learning**: Hit@1 in % on the carve-out (D1, by L2 alone) after each quarter of the iterations"
+    return f"{title}\n\n{_table(heads, lines)}"
 
 
 def _notes(systems: Sequence[System]) -> str:

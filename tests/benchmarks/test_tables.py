@@ -54,6 +54,15 @@ def test_rows_still_learning_are_marked():
     assert "last quarter" in table
 
 
+def test_the_way_of_learning_is_told():
+    log = {"0.25": 10.0, "0.5": 15.0, "0.75": 16.0, "1": 17.5}
+    config = {"carve_out_hit1": log, "is_undertrained": True, "training_seconds": 300}
+    table = markdown_table([make_row("a", [5], [10], config=config, train_seed=2), make_row("b", [5], [10])])
+    learning = table[table.index("**While learning**") :]
+    assert cells(learning, "a †") == ["a †", "2", "10.0", "15.0", "16.0", "17.5", "5"]
+    assert "| b " not in learning
+
+
 def test_an_ablation_stands_as_a_difference_beside_the_papers():
     key, base = "HDM05 all/D1", "V-VIPE, as published"
     config = {"group": "ablation", "ablates": base}
