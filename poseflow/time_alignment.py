@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from poseflow.costs import PairDistance, average_diagonals, context_taps, cost_corridor, cost_matrix
+from poseflow.costs import PairDistance, average_diagonals, context_taps, cost_corridor, cost_matrix, steering_of
 from poseflow.dtw import (
     PAUSE_FRAME,
     PAUSE_START,
@@ -165,8 +165,9 @@ def _align_whole(
     cost = cost_matrix(ref, query, distance=distance)
     typical = mean_known(cost) if settings.typical_cost is None else settings.typical_cost
     still = [stillness(grid, step_s, distance=distance, typical_cost=typical) for grid in (ref, query)]
-    steered = average_diagonals(cost, taps=context_taps(settings.context_s, step_s))
-    steering = settings.steering(step_s, typical)
+    steer = steering_of(ref, distance)
+    steered = average_diagonals(steer(cost), taps=context_taps(settings.context_s, step_s))
+    steering = settings.steering(step_s, float(steer(np.float64(typical))))
     found = align(steered, open_clip=settings.open_clip, ref_still=still[0], query_still=still[1], steering=steering)
     return found, typical
 
@@ -182,15 +183,18 @@ def _align_long(
     centre = _centre_of_corridor(rough.path[:, ::-1] if is_swapped else rough.path, every, len(rows.time_s))
     still = [stillness(grid, step_s, distance=distance, typical_cost=typical) for grid in (ref, query)]
     half = max(every, round(CORRIDOR_S / step_s))
+    steer = steering_of(ref, distance)
+    steering = settings.steering(step_s, float(steer(np.float64(typical))))
     while True:
         width = min(2 * half + 1, len(columns.time_s))
         first = np.clip(centre - half, 0, len(columns.time_s) - width)
+        corridor = cost_corridor(rows, columns, first, width, distance=distance)
         found = align_corridor(
-            cost_corridor(rows, columns, first, width, distance=distance),
+            replace(corridor, cost=steer(corridor.cost)),
             open_clip=settings.open_clip,
             ref_still=still[0],
             query_still=still[1],
-            steering=settings.steering(step_s, typical),
+            steering=steering,
         )
         path = found.path[:, ::-1] if is_swapped else found.path
         if not _touches_wall(path, first, width, len(columns.time_s)) or width * len(rows.time_s) > EXACT_CELLS:

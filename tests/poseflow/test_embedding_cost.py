@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from tiny_model import save_tiny_model
 
-from poseflow.costs import MatrixDistance, cost_corridor, cost_matrix
+from poseflow.costs import MatrixDistance, cost_corridor, cost_matrix, steering_of
 from poseflow.embedding_cost import embedding_cost, series_of
 from poseflow.records import EmbeddingTrack
 from poseflow.time_series import TimeSeries
@@ -30,6 +30,17 @@ def test_the_matrix_is_that_of_the_pairs(embedder):
     np.testing.assert_allclose(cost.matrix(a, b), expected, rtol=1e-4)
     assert isinstance(cost, MatrixDistance)
     np.testing.assert_allclose(cost.matrix(a, a[:1])[0, 0], cost(a[:1], a[:1])[0], rtol=1e-6)
+
+
+def test_paths_are_sought_by_the_root_of_the_embedding_distance(embedder):
+    cost = embedding_cost(embedder)
+    a, b = features(50), features(50, seed=1)
+    b[:5] = a[:5] + 0.01
+    steer = steering_of(TimeSeries(np.arange(50) / 30, a, np.ones(50, bool)), cost)
+    roots = np.sqrt(np.linalg.norm(a[:, :-1].astype(float) - b[:, :-1], axis=1))
+    found = steer(cost(a, b))
+    np.testing.assert_allclose(found / found.mean(), roots / roots.mean(), rtol=1e-3)
+    assert np.isnan(steer(np.array([np.nan])))[0]
 
 
 def test_equal_poses_alone_have_a_matrix_too(embedder):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from poseflow import time_alignment
 from poseflow.costs import average_diagonals, cost_matrix
 from poseflow.errors import NothingToScoreError
 from poseflow.time_alignment import PathSettings, align_in_time
@@ -44,6 +45,28 @@ def test_a_cut_is_found_where_it_was_taken():
     assert found.query_coverage == 1
     assert found.consumed_coverage == 1
     assert found.ref_coverage == pytest.approx(45 / 180)
+
+
+class Blunt:
+    """A distance that hardly rises near 0, and steers by one that does."""
+
+    def __call__(self, a, b):
+        return np.sqrt(euclidean(a, b) ** 2 + 100)
+
+    def steer(self, distances, nearest):
+        return np.sqrt(distances**2 - nearest**2)
+
+
+@pytest.mark.parametrize("exact_cells", [9_000_000, 2000])
+def test_a_path_is_sought_by_what_its_distance_steers_by_and_costs_what_the_distance_says(exact_cells, monkeypatch):
+    monkeypatch.setattr(time_alignment, "EXACT_CELLS", exact_cells)
+    whole = filmed(np.arange(0, 6, 1 / 30))
+    cut = filmed(np.arange(0, 3, 1 / 30), of=1.5 + 1.2 * np.arange(0, 3, 1 / 30))
+    plain = align_in_time(whole, cut, distance=euclidean)
+    steered = align_in_time(whole, cut, distance=Blunt())
+    np.testing.assert_allclose(steered.ref_s, plain.ref_s, atol=1e-9)
+    np.testing.assert_allclose(steered.distance, np.sqrt(plain.distance**2 + 100), rtol=1e-6)
+    assert steered.cost > 10
 
 
 def test_step_is_the_finer_one_but_not_below_a_thirtieth():
