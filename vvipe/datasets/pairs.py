@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -128,23 +128,31 @@ class View(NamedTuple):
         scores: (N, 13).
         rotation: (N, 3, 3) from the canonical to the camera frame (of a camera that looks at the pelvis).
         valid: (N,) whether the keypoints could be normalised.
+        rig: (N,) which camera of TRAINING_RIG it is; -1 = a random one.
     """
 
     keypoints: Float[Tensor, "N 13 2"]
     scores: Float[Tensor, "N 13"]
     rotation: Float[Tensor, "N 3 3"]
     valid: Bool[Tensor, " N"]
+    rig: Int64[Tensor, " N"]
 
 
-def draw_view(poses: PoseBank, views: ViewRange, *, generator: torch.Generator) -> View:
-    """The poses through cameras, bodies and noise drawn for each."""
+def draw_view(poses: PoseBank, views: ViewRange, *, generator: torch.Generator, first: View | None = None) -> View:
+    """The poses through cameras, bodies and noise drawn for each.
+
+    Args:
+        first: Another view of the same poses, which this one is to be paired with: no camera of the rig sees a pose
+            twice, and random cameras see other poses than there, so that a share f of them makes 2 f (1 - f) of the
+            pairs mixed, as if each view were drawn by itself.
+    """
     world = poses.world
     if views.bodies is None:
         joints = coco13_joints(world)
     else:
         varied = vary_proportions(world, views.bodies, generator=generator)
         joints = detector_joints(varied, views.bodies, generator=generator)
-    camera, distance = _draw_cameras(len(poses), views, generator)
+    camera, distance, rig = _draw_cameras(len(poses), views, generator, first)
     distance = push_back(joints, camera, distance, views.cameras.min_depth)
     keypoints, valid = normalize_2d(project(joints, camera, distance)[0])
     scores = torch.ones(keypoints.shape[:2])
@@ -152,18 +160,26 @@ def draw_view(poses: PoseBank, views: ViewRange, *, generator: torch.Generator) 
         spoilt, scores = spoil(keypoints, views.noise, generator=generator)
         keypoints, still_valid = normalize_2d(spoilt)
         valid = valid & still_valid
-    return View(keypoints, scores, camera @ poses.rotation.transpose(1, 2), valid)
+    return View(keypoints, scores, camera @ poses.rotation.transpose(1, 2), valid, rig)
 
 
 def _draw_cameras(
-    count: int, views: ViewRange, generator: torch.Generator
-) -> tuple[Float[Tensor, "N 3 3"], Float[Tensor, " N"]]:
+    count: int, views: ViewRange, generator: torch.Generator, first: View | None
+) -> tuple[Float[Tensor, "N 3 3"], Float[Tensor, " N"], Int64[Tensor, " N"]]:
+    """Rotations, distances, and numbers in the rig."""
     rotation = random_rotations(count, views.cameras, generator)
     distance = random_distances(count, views.cameras, generator)
-    fixed = torch.arange(count) >= round(count * views.augmentation_fraction)
-    rig = TRAINING_RIG.rotations()[torch.randint(len(TRAINING_RIG), (count,), generator=generator)]
-    rotation = torch.where(fixed[:, None, None], rig, rotation)
-    return rotation, torch.where(fixed, TRAINING_RIG.distance, distance)
+    share, row = views.augmentation_fraction, torch.arange(count)
+    start = 0 if first is None else round(count * share * (1 - share))
+    is_random = (row >= start) & (row < start + round(count * share))
+    if first is None:
+        rig = torch.randint(len(TRAINING_RIG), (count,), generator=generator)
+    else:
+        further = 1 + torch.randint(len(TRAINING_RIG) - 1, (count,), generator=generator)
+        rig = (torch.where(first.rig >= 0, first.rig, row) + further) % len(TRAINING_RIG)
+    rotation = torch.where(is_random[:, None, None], rotation, TRAINING_RIG.rotations()[rig])
+    distance = torch.where(is_random, distance, TRAINING_RIG.distance)
+    return rotation, distance, rig.masked_fill(is_random, -1)
 
 
 def iteration_generator(seed: int, stage: int, iteration: int) -> torch.Generator:
@@ -223,7 +239,9 @@ class ViewBatches(Dataset):
     def __getitem__(self, iteration: int) -> dict[str, Tensor]:
         generator = iteration_generator(self.seed, self.stage, iteration)
         poses = self.bank.draw(self.batch_size, generator, self.variety)
-        views = [draw_view(poses, self.views, generator=generator) for _ in range(self.n_views)]
+        views = [draw_view(poses, self.views, generator=generator)]
+        if self.n_views == 2:
+            views.append(draw_view(poses, self.views, generator=generator, first=views[0]))
         # A view that could not be normalised (a person edge-on) is rare; it is fed as missing joints throughout.
         inputs = [encoder_input(view.keypoints, view.scores, use_scores=self.use_scores) for view in views]
         return {

@@ -104,6 +104,32 @@ def test_half_of_a_batch_is_augmented(bank):
     assert len(views[:20].flatten(1).unique(dim=0)) == 20
 
 
+def _pair(bank, share: float):
+    poses = PoseBank(
+        *(x[:1].expand(400, *x.shape[1:]) for x in (bank.world, bank.canonical, bank.rotation, bank.sequence))
+    )
+    views, generator = ViewRange(augmentation_fraction=share), _generator()
+    first = draw_view(poses, views, generator=generator)
+    return first, draw_view(poses, views, generator=generator, first=first)
+
+
+def test_no_camera_of_the_rig_sees_a_pose_twice(bank):
+    first, second = _pair(bank, 0.0)
+    assert not (first.rig == second.rig).any()
+    pairs = torch.stack([first.rig, second.rig], 1).unique(dim=0, return_counts=True)
+    assert len(pairs[0]) == 12
+    assert pairs[1].min() > 15  # of 33 expected
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 1.0])
+def test_views_of_a_pair_are_augmented_independently(bank, share):
+    first, second = _pair(bank, share)
+    for view in (first, second):
+        assert (view.rig < 0).double().mean() == share
+    mixed = ((first.rig < 0) != (second.rig < 0)).double().mean()
+    assert mixed == pytest.approx(2 * share * (1 - share))
+
+
 def test_plain_bodies_are_the_benchmarks_joints():
     poses = normalize_3d(random_poses(10))
     plain = detector_joints(poses, BodyRange(detector_fraction=0), generator=_generator())
