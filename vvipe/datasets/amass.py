@@ -82,7 +82,12 @@ def _check(path: Path, content: dict[str, Any]) -> tuple[NDArray[np.float64], ND
         )
     if poses.shape[1] == _SMPLX_WIDTH:
         raise FileFormatError(f"{path}: a take of SMPL-X bodies; download the SMPL+H version of AMASS")
-    return poses, translation, float(np.asarray(content[rate]))
+    fps = np.asarray(content[rate], float)
+    if fps.size != 1 or not 0 < fps.item() < np.inf:
+        raise FileFormatError(f"{path}: {rate}: expected frames per second, got {content[rate]}")
+    if not (np.isfinite(poses).all() and np.isfinite(translation).all()):
+        raise FileFormatError(f"{path}: poses and trans: expected finite numbers, got NaN or infinity")
+    return poses, translation, fps.item()
 
 
 def is_amass(names: frozenset[str]) -> bool:

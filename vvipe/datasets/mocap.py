@@ -23,7 +23,7 @@ class MocapSequence:
         subject: Id of the person.
         label: What the person does; may be empty.
         fps: Frames per second.
-        poses: (F, 17, 3) float32 metres, H36M-17 order, world frame with z up.
+        poses: (F, 17, 3) float32 metres, H36M-17 order, world frame with z up; every joint is known.
     """
 
     name: str
@@ -35,8 +35,10 @@ class MocapSequence:
     def __post_init__(self) -> None:
         if self.poses.ndim != 3 or self.poses.shape[1:] != (17, 3):
             raise ValueError(f"MocapSequence.poses: expected (F, 17, 3), got {self.poses.shape}")
-        if not self.fps > 0:
+        if not 0 < self.fps < np.inf:
             raise ValueError(f"MocapSequence.fps: expected more than 0, got {self.fps}")
+        if not np.isfinite(self.poses).all():
+            raise ValueError("MocapSequence.poses: expected finite numbers, got NaN or infinity")
 
 
 def read_npz(path: Path) -> list[MocapSequence]:
@@ -53,20 +55,40 @@ def read_npz(path: Path) -> list[MocapSequence]:
             arrays = {name: archive[name] for name in NPZ_ARRAYS}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise FileFormatError(f"{path}: cannot be read as an .npz file of motion capture ({error})") from error
-    poses, lengths = arrays["poses"], arrays["lengths"]
-    if poses.ndim != 3 or poses.shape[1:] != (17, 3) or lengths.sum() != len(poses):
-        raise FileFormatError(f"{path}: expected poses (sum of lengths = {lengths.sum()}, 17, 3), got {poses.shape}")
-    ends = np.cumsum(lengths)
+    _check_arrays(path, arrays)
+    ends = np.cumsum(arrays["lengths"])
     return [
-        MocapSequence(
-            name=str(arrays["names"][i]),
-            subject=str(arrays["subjects"][i]),
-            label=str(arrays["labels"][i]),
-            fps=float(arrays["fps"][i]),
-            poses=poses[end - length : end].astype(np.float32),
-        )
-        for i, (end, length) in enumerate(zip(ends, lengths, strict=True))
+        _take(path, arrays, row, slice(end - length, end))
+        for row, (end, length) in enumerate(zip(ends, arrays["lengths"], strict=True))
     ]
+
+
+def _check_arrays(path: Path, arrays: dict[str, NDArray]) -> None:
+    """An error where the arrays do not go together."""
+    poses, lengths = arrays["poses"], arrays["lengths"]
+    if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 0).any():
+        raise FileFormatError(f"{path}: lengths: expected one whole number a take, got {lengths.dtype} {lengths.shape}")
+    if poses.ndim != 3 or poses.shape[1:] != (17, 3) or lengths.sum() != len(poses) or poses.dtype.kind != "f":
+        raise FileFormatError(
+            f"{path}: expected poses (sum of lengths = {lengths.sum()}, 17, 3) of floats, got {poses.dtype} "
+            f"{poses.shape}"
+        )
+    for name in ("names", "labels", "subjects", "fps"):
+        if arrays[name].shape != lengths.shape:
+            raise FileFormatError(f"{path}: {name}: expected one a take, {lengths.shape}, got {arrays[name].shape}")
+    if arrays["fps"].dtype.kind not in "iuf":
+        raise FileFormatError(f"{path}: fps: expected numbers, got {arrays['fps'].dtype}")
+
+
+def _take(path: Path, arrays: dict[str, NDArray], row: int, frames: slice) -> MocapSequence:
+    """One take of checked arrays; an error that names it where its values are none of a take."""
+    name, subject, label = (str(arrays[column][row]) for column in ("names", "subjects", "labels"))
+    try:
+        return MocapSequence(
+            name, subject, label, float(arrays["fps"][row]), arrays["poses"][frames].astype(np.float32)
+        )
+    except ValueError as error:
+        raise FileFormatError(f"{path}: take {name!r}: {error}") from error
 
 
 def read_mocap(path: Path, *, body_model: Path | None = None) -> list[MocapSequence]:

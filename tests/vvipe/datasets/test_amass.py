@@ -149,6 +149,9 @@ def test_amass_without_a_body_model_says_which_and_where_it_is_had(tmp_path):
         ({"poses": np.zeros((5, 165))}, "SMPL-X bodies"),
         ({"poses": np.zeros((5, 60))}, r"expected poses \(T, 156\)"),
         ({"trans": np.zeros((4, 3))}, r"trans \(T, 3\)"),
+        ({"trans": np.full((5, 3), np.nan)}, "expected finite numbers"),
+        ({"mocap_framerate": np.array(0.0)}, "mocap_framerate: expected frames per second, got 0"),
+        ({"mocap_framerate": np.array([30.0, 60.0])}, "mocap_framerate: expected frames per second"),
         ({"gender": np.array("unknown")}, "gender: expected female, male, neutral, got 'unknown'"),
     ],
 )

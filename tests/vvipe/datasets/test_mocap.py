@@ -37,6 +37,30 @@ def test_npz_whose_lengths_do_not_add_up_is_an_error(tmp_path):
         read_npz(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("names", lambda a: a[:1], r"names: expected one a take, \(4,\), got \(1,\)"),
+        ("subjects", lambda a: a[:3], "subjects: expected one a take"),
+        ("fps", lambda a: a[:0], "fps: expected one a take"),
+        ("fps", lambda a: a * 0, r"take 'take0': .*fps: expected more than 0"),
+        ("fps", lambda a: a * np.nan, r"take 'take0': .*fps: expected more than 0"),
+        ("fps", lambda a: a.astype(str), "fps: expected numbers"),
+        ("lengths", lambda a: a[None], "lengths: expected one whole number a take"),
+        ("lengths", lambda a: a.astype(float), "lengths: expected one whole number a take"),
+        ("lengths", lambda a: np.array([-5, 15, 5, 5]), "lengths: expected one whole number a take"),
+        ("poses", lambda a: a.astype(str), "expected poses .* of floats"),
+        ("poses", lambda a: np.where(np.arange(20)[:, None, None] == 7, np.nan, a), "take 'take1': .*NaN"),
+    ],
+)
+def test_npz_whose_arrays_do_not_go_together_names_the_file_and_what_is_wrong(tmp_path, name, change, said):
+    path = write_npz(tmp_path / "m.npz", takes=4, frames=5)
+    arrays = dict(np.load(path))
+    np.savez(path, **(arrays | {name: change(arrays[name])}))
+    with pytest.raises(FileFormatError, match=rf"m\.npz: {said}"):
+        read_npz(path)
+
+
 def test_missing_and_unknown_files_are_errors(tmp_path):
     with pytest.raises(FileFormatError, match="no such"):
         read_mocap(tmp_path / "absent.npz")
