@@ -12,6 +12,7 @@ from .bench_mimicry import mimicry
 from .bench_options import JSON, MOCAP, MODEL, print_report
 from .bench_retrieval import noise, rerank, retrieval, speed
 from .bench_scores import scores
+from .bench_segmentation import segmentation
 from .bench_sync import sync, sync_mocap
 from .options import make_embedder
 
@@ -24,7 +25,20 @@ def command(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _benchmark in (retrieval, rerank, lifting, figures, speed, noise, scores, sync, sync_mocap, mimicry, feedback):
+for _benchmark in (
+    retrieval,
+    rerank,
+    lifting,
+    figures,
+    speed,
+    noise,
+    scores,
+    sync,
+    sync_mocap,
+    mimicry,
+    feedback,
+    segmentation,
+):
     command.add_command(_benchmark)
 
 

@@ -43,6 +43,18 @@ class Timeline:
     key_s: tuple[float, ...]
     signature: str
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Each label once, in order of appearance."""
+        return tuple(dict.fromkeys(segment.label for segment in self.segments))
+
+    def labels_at(self, time_s: NDArray[np.float64]) -> NDArray[np.int64]:
+        """(T,) the number of the label in `labels` at each of the times (T,), UNLABELLED between segments."""
+        found = np.full(len(time_s), UNLABELLED, np.int64)
+        for segment in self.segments:
+            found[(time_s >= segment.start_s) & (time_s < segment.end_s)] = self.labels.index(segment.label)
+        return found
+
     def renamed(self, names: Mapping[str, str]) -> Timeline:
         """The same with other labels; raises ValueError where a label is not there."""
         known = {segment.label for segment in self.segments}
@@ -114,6 +126,11 @@ class Labelling:
 def find_labels(track: EmbeddingTrack, embedder: PairScorer, settings: SegmentSettings) -> Labelling:
     """Labels by clustering the track itself, numbered from "1" in order of appearance."""
     grid = pose_grid(track, unit=same_pose_distance(embedder, track.vectors.shape[1]), settings=settings.grid)
+    return label_grid(grid, settings)
+
+
+def label_grid(grid: PoseGrid, settings: SegmentSettings) -> Labelling:
+    """Labels by clustering the grid's frames, whatever describes them."""
     codebook = learn_codebook(grid.values[grid.is_seen], settings.words, seed=settings.seed)
     shares = word_shares(grid, codebook, settings.words)
     hop_s = max(settings.words.hop_s, len(shares) * STEP_S / MAX_WINDOWS)

@@ -81,16 +81,24 @@ def pose_grid(track: EmbeddingTrack, *, unit: float, settings: GridSettings) -> 
     features = [track.vectors.astype(np.float64) / unit]
     if settings.use_orientation:
         features.append(settings.orientation_weight * _lean(track))
-    values = np.concatenate(features, axis=1)
-    fine = resample(TimeSeries(track.time_s, values, track.valid), FINEST_STEP_S)
+    series = TimeSeries(track.time_s, np.concatenate(features, axis=1), track.valid)
+    return feature_grid(series, moving=track.vectors.shape[1], speed_weight=settings.speed_weight)
+
+
+def feature_grid(series: TimeSeries, *, moving: int, speed_weight: float) -> PoseGrid:
+    """Any features (T, F) on the grid, and the speed of the first `moving` of them.
+
+    Raises:
+        NothingToScoreError: No frame is seen.
+    """
+    fine = resample(series, FINEST_STEP_S)
     smooth = _smoothed(fine)
-    dimension = track.vectors.shape[1]
-    speed = settings.speed_weight * _change(smooth[:, :dimension], fine.is_seen)
-    columns = np.concatenate([smooth, speed] if settings.speed_weight else [smooth], axis=1)
+    speed = speed_weight * _change(smooth[:, :moving], fine.is_seen)
+    columns = np.concatenate([smooth, speed] if speed_weight else [smooth], axis=1)
     every = slice(min(EVERY // 2, len(columns) - 1), None, EVERY)
     time_s, is_seen = fine.time_s[every], fine.is_seen[every]
     kept = np.where(is_seen[:, None], columns[every], 0).astype(np.float32)
-    return PoseGrid(time_s, kept, is_seen, _nearest(track.time_s, time_s))
+    return PoseGrid(time_s, kept, is_seen, _nearest(series.time_s, time_s))
 
 
 def _lean(track: EmbeddingTrack) -> NDArray[np.float64]:
