@@ -8,6 +8,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+_ANCHORS_AT_ONCE = 4
+"""Whose distances to all candidates stay in a processor's cache."""
+
 
 class MatchProbability(nn.Module):
     """P(match) of a distance: sigmoid(-a d + b) brought into [0.05, 0.95] (Pr-VIPE Eq. 5), a > 0 and b learnt."""
@@ -39,10 +42,12 @@ def pair_distances(a: Float[Tensor, "*N K D"], b: Float[Tensor, "*N K D"]) -> Fl
 def all_match_distances(
     probability: MatchProbability, a: Float[Tensor, "N K D"], b: Float[Tensor, "N K D"]
 ) -> Float[Tensor, "N N"]:
-    """-log P(match) of every anchor with every candidate."""
-    n, k, d = a.shape
-    distances = pair_distances(a.reshape(n * k, d), b.reshape(n * k, d))
-    return -probability(distances).reshape(n, k, n, k).mean((1, 3)).log()
+    """-log P(match) of every anchor with every candidate, over all K x K pairs of samples."""
+    n, k, _ = b.shape
+    candidates = b.flatten(0, 1)
+    few = a.split(_ANCHORS_AT_ONCE)
+    means = [probability(pair_distances(c.flatten(0, 1), candidates)).reshape(-1, k, n, k).mean((1, 3)) for c in few]
+    return -torch.cat(means).log()
 
 
 def semi_hard_negatives(

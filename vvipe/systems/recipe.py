@@ -28,7 +28,6 @@ class SystemRecipe:
         ratio: Pr-VIPE's beta: how many times likelier a positive must match than a negative.
         margin: L2-VIPE's, on squared distances of unit vectors (FaceNet's).
         n_samples: Pr-VIPE's K.
-        n_mining_samples: Samples with which negatives are mined; the loss itself uses `n_samples`.
         positive_weight, prior_weight: Of Pr-VIPE's pairwise and KL terms.
     """
 
@@ -45,15 +44,14 @@ class SystemRecipe:
     ratio: float = 2.0
     margin: float = 0.2
     n_samples: int = 20
-    n_mining_samples: int = 6
     positive_weight: float = 0.005
     prior_weight: float = 0.001
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
             raise ValueError(f"SystemRecipe.kind: expected one of {', '.join(get_args(Kind))}; got {self.kind!r}")
-        if not 1 <= self.n_mining_samples <= self.n_samples:
-            raise ValueError("SystemRecipe.n_mining_samples: expected 1 to n_samples")
+        if self.n_samples < 1:
+            raise ValueError(f"SystemRecipe.n_samples: expected 1 or more, got {self.n_samples}")
 
 
 def training_views(*, augmented: bool, angle_deg: float = 30.0) -> ViewRange:

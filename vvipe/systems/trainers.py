@@ -102,7 +102,7 @@ class VIPETrainer(SystemTrainer):
     def losses(self, output: Any, poses: Tensor, world: Tensor, camera: Tensor) -> dict[str, Tensor]:
         anchors, others = (points[:, None] for points in output.chunk(N_VIEWS))
         same = losses.same_poses(world, poses, kappa=self.recipe.kappa)
-        return _ratio_losses(self.recipe, self.probability, anchors, others, same, mining=1)
+        return _ratio_losses(self.recipe, self.probability, anchors, others, same)
 
 
 class PrVIPETrainer(SystemTrainer):
@@ -117,7 +117,7 @@ class PrVIPETrainer(SystemTrainer):
         noise = torch.randn(len(output.mean), r.n_samples, r.dimension, device=output.mean.device)
         anchors, others = output.sample(noise).chunk(N_VIEWS)
         same = losses.same_poses(world, poses, kappa=r.kappa)
-        terms = _ratio_losses(r, probability, anchors, others, same, mining=r.n_mining_samples)
+        terms = _ratio_losses(r, probability, anchors, others, same)
         prior = losses.kl_loss(output.mean, 2 * output.log_sd)
         return terms | {"loss_prior": r.prior_weight * prior}
 
@@ -128,12 +128,10 @@ def _ratio_losses(
     anchors: Float[Tensor, "B K D"],
     others: Float[Tensor, "B K D"],
     same: Tensor,
-    *,
-    mining: int,
 ) -> dict[str, Tensor]:
     """Triplet ratio loss max(0, D(a, p) - D(a, n) + log beta) and positive pairwise loss, D = -log P(match)."""
     to_positive = -matching.sampled_probability(probability, anchors, others).log()
-    distances = matching.all_match_distances(probability, anchors[:, :mining], others[:, :mining])
+    distances = matching.all_match_distances(probability, anchors, others)
     negative, found = matching.semi_hard_negatives(distances, distances.diagonal(), same)
     to_negative = -matching.sampled_probability(probability, anchors, others[negative]).log()
     ratio = torch.log(torch.tensor(recipe.ratio))
