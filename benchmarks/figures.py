@@ -14,16 +14,14 @@ import torch
 from numpy.typing import NDArray
 from poseflow_benchmarks.embedding_maps import EmbeddedPoses, draw_pca, draw_tsne, neighbour_shares
 from poseflow_benchmarks.machine import Machine, this_machine
-from poseflow_benchmarks.open_sets import CMU_FILES, RetrievalSet, make_set, recording_of
+from poseflow_benchmarks.open_sets import RetrievalSet, make_set, read_part, recording_of
 
 from poseflow.draw_figures import Panel, draw_panels, seen_obliquely, write_picture
 from poseflow.errors import OutputError
 from poseflow.output import check_writable
 from vvipe.cameras import UNSEEN_RIG
-from vvipe.datasets.mocap import MocapSequence, read_npz
-from vvipe.datasets.splits import select
+from vvipe.datasets.mocap import MocapSequence
 from vvipe.embedder import Embedder
-from vvipe.errors import FileFormatError
 from vvipe.find_views import find_views
 from vvipe.generate import generate_around
 from vvipe.geometry import np_mpjpe, to_canonical
@@ -141,12 +139,7 @@ def _make_folder(output: Path, names: tuple[str, ...]) -> list[Path]:
 
 
 def _views(mocap: Path) -> tuple[RetrievalSet, list[MocapSequence]]:
-    missing = [name for name in CMU_FILES if not (mocap / name).is_file()]
-    if missing:
-        raise FileFormatError(f"{mocap}: {', '.join(missing)} missing; `poseflow data` makes them from the downloads")
-    takes = select([take for name in CMU_FILES for take in read_npz(mocap / name)], "test")
-    if not takes:
-        raise FileFormatError(f"{mocap}: no take of CMU's test people there; the figures show them alone")
+    takes = read_part(mocap, "test")
     return make_set("CMU test", takes, UNSEEN_RIG, max_poses=MAX_POSES), takes
 
 

@@ -17,30 +17,23 @@ import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 from poseflow_benchmarks.machine import Machine, this_machine
+from poseflow_benchmarks.open_sets import RATE_HZ, read_part
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from poseflow.metadata import package_versions
 from vvipe.cameras import CameraRange
-from vvipe.datasets.mocap import MocapSequence, read_npz, resample
+from vvipe.datasets.mocap import MocapSequence, resample
 from vvipe.datasets.pairs import PoseBank, View, ViewRange, draw_view, iteration_generator
-from vvipe.datasets.splits import select
 from vvipe.detector_noise import add_detector_noise
 from vvipe.embedder import Embedder, Prediction
-from vvipe.errors import FileFormatError
 from vvipe.geometry import center, mpjpe, normalize_2d, np_mpjpe, to_canonical, torso_length
 from vvipe.noise import add_gaussian_noise
 from vvipe.root_fit import fit_root
 
-RATE_HZ = 5.0
 VIEWS = ViewRange(augmentation_fraction=1.0, cameras=CameraRange((-35.0, 45.0), (-20.0, 20.0), (3.0, 15.0)))
 """Clean keypoints from random cameras, one for each pose."""
 Data = Literal["carve-out", "test", "hdm05"]
-FILES: dict[str, tuple[str, ...]] = {
-    "carve-out": ("cmu.npz", "cmu_more.npz"),
-    "test": ("cmu.npz", "cmu_more.npz"),
-    "hdm05": ("hdm05.npz",),
-}
 _MISSING = 3
 """Joints of the thirteen that "-3" leaves out of each view."""
 PAPER_NOTE = (
@@ -244,12 +237,7 @@ def lifting_set(mocap: Path, data: Data, *, seed: int) -> LiftingSet:
     """The poses of that part and their views; errors as `run_lifting`."""
     if data not in get_args(Data):
         raise ValueError(f"data: expected one of {', '.join(get_args(Data))}, got {data!r}")
-    missing = [name for name in FILES[data] if not (mocap / name).is_file()]
-    if missing:
-        raise FileFormatError(f"{mocap}: {', '.join(missing)} missing; `poseflow data` makes them from the downloads")
-    takes = [take for name in FILES[data] for take in read_npz(mocap / name)]
-    if data != "hdm05":
-        takes = select(takes, data)
+    takes = read_part(mocap, data)
     bank = PoseBank.from_sequences(takes, fps=RATE_HZ)
     view = draw_view(bank, VIEWS, generator=iteration_generator(seed, 3, 1))
     names = {"carve-out": "CMU people kept aside", "test": "CMU test people", "hdm05": "HDM05"}

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -32,6 +32,7 @@ RATE_HZ = 5.0
 SOURCES = ("GT", "D0", "D1")
 DETECTED = "detected"
 CMU_FILES, HDM05_FILE = ("cmu.npz", "cmu_more.npz"), "hdm05.npz"
+Part = Literal["train", "carve-out", "test", "hdm05"]
 
 
 class Input(NamedTuple):
@@ -162,7 +163,7 @@ def open_sets(mocap: Path, *, official: bool = False) -> list[RetrievalSet]:
             `poseflow data`; one of the two CMU files is enough then. The CMU column is named apart.
     """
     names = [name for name in CMU_FILES if not official or (mocap / name).is_file()] or CMU_FILES[:1]
-    cmu = select(_read(mocap, names), "test")
+    cmu = read_part(mocap, "test", names=names)
     label = "CMU seen"
     if official:
         cmu, label = official_only(cmu), "CMU seen, official takes"
@@ -172,7 +173,7 @@ def open_sets(mocap: Path, *, official: bool = False) -> list[RetrievalSet]:
         make_set("CMU test", cmu, TRAINING_RIG, columns={"all": label}),
         make_set(
             "HDM05",
-            _read(mocap, (HDM05_FILE,)),
+            read_part(mocap, "hdm05"),
             UNSEEN_RIG,
             columns={"all": "HDM05 all", "unseen": "HDM05 unseen"},
         ),
@@ -181,11 +182,33 @@ def open_sets(mocap: Path, *, official: bool = False) -> list[RetrievalSet]:
 
 def carve_out_sets(mocap: Path, *, max_poses: int = 1000) -> list[RetrievalSet]:
     """What choices are made on: CMU people kept aside, under the four training cameras and under the eleven."""
-    takes = select(_read(mocap, CMU_FILES), "carve-out")
+    takes = read_part(mocap, "carve-out")
     return [
         make_set("carve-out", takes, TRAINING_RIG, columns={"all": "carve-out seen"}, max_poses=max_poses),
         make_set("carve-out", takes, UNSEEN_RIG, columns={"unseen": "carve-out unseen"}, max_poses=max_poses),
     ]
+
+
+def read_part(mocap: Path, part: Part, *, names: Sequence[str] | None = None) -> list[MocapSequence]:
+    """The takes of one part of CMU's people, or HDM05's.
+
+    Args:
+        mocap: Folder with cmu.npz and cmu_more.npz, or hdm05.npz.
+        names: The files to read; by default all of that source.
+
+    Raises:
+        FileFormatError: A file is missing or damaged, or has no take of that part.
+    """
+    names = names or ((HDM05_FILE,) if part == "hdm05" else CMU_FILES)
+    takes = _read(mocap, names)
+    takes = takes if part == "hdm05" else select(takes, part)
+    if not takes:
+        whose = "HDM05" if part == "hdm05" else f"CMU's {part} people"
+        raise FileFormatError(
+            f"{mocap}: no take of {whose} in {', '.join(names)}; `poseflow data` makes these files from the official "
+            "downloads"
+        )
+    return takes
 
 
 def _read(folder: Path, names: Sequence[str]) -> list[MocapSequence]:

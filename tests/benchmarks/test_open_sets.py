@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import torch
 from mocap_files import write_npz
-from poseflow_benchmarks.open_sets import carve_out_sets, from_multiview, make_set, open_sets, recording_of
+from poseflow_benchmarks.open_sets import (
+    carve_out_sets,
+    from_multiview,
+    make_set,
+    open_sets,
+    read_part,
+    recording_of,
+)
 from poses import random_poses
 
 from vvipe.cameras import TRAINING_RIG, UNSEEN_RIG
@@ -135,3 +142,29 @@ def test_a_missing_file_is_named_with_what_makes_it(mocap):
     with pytest.raises(FileFormatError, match=r"hdm05.npz.*poseflow data"):
         open_sets(mocap)
     assert read_npz(mocap / "cmu.npz")
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("test", r"no take of CMU's test people in cmu\.npz, cmu_more\.npz; `poseflow data`"),
+        ("carve-out", r"no take of CMU's carve-out people in cmu\.npz, cmu_more\.npz; `poseflow data`"),
+        ("hdm05", r"no take of HDM05 in hdm05\.npz; `poseflow data`"),
+    ],
+)
+def test_a_folder_without_people_of_a_part_says_which_and_where_they_are_had(mocap, part, said):
+    for path in mocap.glob("*.npz"):
+        with np.load(path) as arrays:
+            np.savez(path, **{name: arrays[name][:0] for name in arrays.files})
+    with pytest.raises(FileFormatError, match=said):
+        read_part(mocap, part)
+    with pytest.raises(FileFormatError, match="no take of CMU's test people"):
+        open_sets(mocap)
+    with pytest.raises(FileFormatError, match="no take of CMU's carve-out people"):
+        carve_out_sets(mocap)
+
+
+def test_parts_are_read_by_person(mocap):
+    assert {take.subject for take in read_part(mocap, "test")} == {"cmu06"}
+    assert {take.subject for take in read_part(mocap, "carve-out")} == {"cmu10"}
+    assert {take.subject for take in read_part(mocap, "hdm05")} == {"bd"}
