@@ -16,7 +16,8 @@ from poseflow.records import EmbeddingTrack, MatchResult, PoseTrack
 from vvipe.skeleton import COCO13, conversion_indices
 
 ALL_ANGLES = (*ANGLES, *ROOT_ANGLES)
-GRID_S = 1 / 30
+GRID_S = 1 / 15
+"""Differences are told after averaging over a longer time; nothing is lost at that rate."""
 MAX_GAP_S = 0.25
 """Between two frames farther apart nothing is known."""
 MIN_SCORE = 0.15
@@ -42,6 +43,8 @@ class AngleDifferences:
         time_s: (T,) the query's time, in even steps.
         delta_deg: (T, A) in [-180, 180); NaN where not known.
         uncertainty: (T,) expected error of the two poses together (root of summed squares), torso lengths.
+        sd_deg: (T, A) how surely the two views tell the turn behind an angle, by their geometry alone; NaN where
+            there were no keypoints, and of lean and facing.
         is_seen: (T, A) whether the angle's joints were seen on both sides, and the views can tell it.
         has_keypoints: Whether keypoints were at hand, so that both views were explained together.
     """
@@ -49,6 +52,7 @@ class AngleDifferences:
     time_s: NDArray[np.float64]
     delta_deg: NDArray[np.float64]
     uncertainty: NDArray[np.float64]
+    sd_deg: NDArray[np.float64]
     is_seen: NDArray[np.bool_]
     has_keypoints: bool
 
@@ -80,16 +84,18 @@ def angle_differences(
     known = sides[0].is_known & sides[1].is_known
     has_keypoints = ref_track is not None and query_track is not None
     delta = np.full((len(time_s), len(ALL_ANGLES)), np.nan)
+    sd = np.full(delta.shape, np.nan)
     is_seen = np.broadcast_to(known[:, None], delta.shape) & _joints_seen(sides)
     if known.any() and has_keypoints:
         fit = fit_pair(sides[0].viewed(known), sides[1].viewed(known), step_s=GRID_S)
         delta[known] = _fitted(fit)
-        is_seen[known] &= _is_told(fit)
+        sd[known] = _sd_deg(fit)
+        is_seen &= ~(sd > MAX_TURN_SD_DEG)
     elif known.any():
         angles = [np.hstack([joint_angles(s.poses), root_angles(s.poses, s.rotation)])[known] for s in sides]
         delta[known] = wrap_deg(angles[1] - angles[0])
     uncertainty = np.hypot(sides[0].uncertainty, sides[1].uncertainty)
-    return AngleDifferences(time_s, delta, uncertainty, is_seen & np.isfinite(delta), has_keypoints)
+    return AngleDifferences(time_s, delta, uncertainty, sd, is_seen & np.isfinite(delta), has_keypoints)
 
 
 def aligned_times(result: MatchResult) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -186,10 +192,9 @@ def _fitted(fit: PairFit) -> NDArray[np.float64]:
     return wrap_deg(query - ref)
 
 
-def _is_told(fit: PairFit) -> NDArray[np.bool_]:
-    """(T, A) whether the two views tell the turn behind each angle; those of the root always."""
-    told = np.ones((len(fit.turn_sd_deg), len(ALL_ANGLES)), bool)
+def _sd_deg(fit: PairFit) -> NDArray[np.float64]:
+    """(T, A) of the turn behind each angle; NaN for those of the root."""
+    sd = np.full((len(fit.turn_sd_deg), len(ALL_ANGLES)), np.nan)
     for column, angle in enumerate(ANGLES):
-        hinge = angle.name.replace("shoulder_forward", "shoulder_swing")
-        told[:, column] = fit.turn_sd_deg[:, HINGES.index(hinge)] <= MAX_TURN_SD_DEG
-    return told
+        sd[:, column] = fit.turn_sd_deg[:, HINGES.index(angle.name.replace("shoulder_forward", "shoulder_swing"))]
+    return sd

@@ -33,12 +33,14 @@ class Judged:
         time_s: (T,) the query's time.
         delta_deg: (T, A) differences to be told: smoothed, small constant ones taken off; NaN where not judged.
         limit_deg: (T, A) tolerances.
+        sd_deg: (T, A) how surely each difference is known; NaN where the views do not say it.
         is_seen: (T, A) whether the joints were seen, however surely the pose is known.
     """
 
     time_s: NDArray[np.float64]
     delta_deg: NDArray[np.float64]
     limit_deg: NDArray[np.float64]
+    sd_deg: NDArray[np.float64]
     is_seen: NDArray[np.bool_]
 
     @property
@@ -82,7 +84,7 @@ def feedback(
     limits = tolerances or tolerances_of(embedder.model_id, has_keypoints=found.has_keypoints)
     judged = judge(found, limits, settings)
     is_mirrored = result.is_mirrored is True
-    lines = find_lines(judged, settings, is_mirrored=is_mirrored)
+    lines = find_lines(judged, settings, is_mirrored=is_mirrored, min_sureness=limits.min_sureness)
     return Feedback(
         lines=tuple(lines[: settings.max_lines]),
         more_lines=max(0, len(lines) - settings.max_lines),
@@ -94,15 +96,16 @@ def feedback(
 
 
 def judge(found: AngleDifferences, limits: Tolerances, settings: FeedbackSettings) -> Judged:
-    """The differences that can be told, and their limits, which grow with the poses' uncertainty."""
+    """The differences that can be told; how surely they are known, or else their limits, go by the uncertainty."""
     is_seen = found.is_seen
     known = is_seen & (found.uncertainty <= limits.max_uncertainty)[:, None]
     found = replace(found, is_seen=known)
     offset, change = changes_of(found, settings)
     is_told = (np.abs(offset) > limits.offset_deg) & ~np.array([angle.is_relative for angle in ALL_ANGLES])
     delta = wrap_deg(change + np.where(is_told, offset, 0.0))
-    widening = np.clip(np.nan_to_num(found.uncertainty) / limits.typical_uncertainty, 1.0, settings.max_widening)
-    return Judged(found.time_s, delta, widening[:, None] * limits.change_deg, is_seen)
+    relative = np.nan_to_num(found.uncertainty)[:, None] / limits.typical_uncertainty
+    widening = np.where(np.isnan(found.sd_deg), np.clip(relative, 1.0, settings.max_widening), 1.0)
+    return Judged(found.time_s, delta, widening * limits.change_deg, relative * found.sd_deg, is_seen)
 
 
 def changes_of(
@@ -141,8 +144,10 @@ def smoothed(values: NDArray[np.float64], time_s: NDArray[np.float64], over_s: f
     return result
 
 
-def find_lines(judged: Judged, settings: FeedbackSettings, *, is_mirrored: bool) -> list[FeedbackLine]:
-    """All differences worth a word, worst first; of one joint at one time only the worst."""
+def find_lines(
+    judged: Judged, settings: FeedbackSettings, *, is_mirrored: bool, min_sureness: float = 0.0
+) -> list[FeedbackLine]:
+    """All differences worth a word and sure enough, worst first; of one joint at one time only the worst."""
     lines = []
     for column, angle in enumerate(ALL_ANGLES):
         delta, limit = judged.delta_deg[:, column], judged.limit_deg[:, column]
@@ -153,8 +158,16 @@ def find_lines(judged: Judged, settings: FeedbackSettings, *, is_mirrored: bool)
                 excess = float(np.nanmean(np.abs(delta[start : end + 1]) / limit[start : end + 1]))
                 text = line_text(angle, mean, start_s, end_s, is_mirrored=is_mirrored)
                 severity = excess * min(1.0, end_s - start_s) ** 0.5
-                lines.append(FeedbackLine(start_s, end_s, angle.joint, text, mean, angle.name, severity))
+                sureness = _sureness(mean, judged.sd_deg[start : end + 1, column], end_s - start_s)
+                if not sureness < min_sureness:
+                    lines.append(FeedbackLine(start_s, end_s, angle.joint, text, mean, angle.name, severity, sureness))
     return _worst_of_each_time(sorted(lines, key=lambda line: -line.severity), settings.min_share)
+
+
+def _sureness(mean_deg: float, sd_deg: NDArray[np.float64], duration_s: float) -> float:
+    """Of a difference over that time, in its standard deviations over one second; NaN where these are not known."""
+    known = sd_deg[np.isfinite(sd_deg)]
+    return abs(mean_deg) / max(float(np.median(known)), 1e-9) * duration_s**0.5 if len(known) else float("nan")
 
 
 def _spans(

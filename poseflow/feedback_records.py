@@ -57,6 +57,8 @@ class FeedbackLine:
         delta_deg: Mean difference over that time, query - reference; its sign is that of `angle`.
         angle: Which angle of the joint (`poseflow.joint_angles`).
         severity: How far out of tolerance, and for how long; the lines are sorted by it.
+        sureness: How many times its standard deviation (over one second) the difference is; NaN where the views do
+            not tell that: without keypoints, and of lean and facing.
     """
 
     start_s: float
@@ -66,6 +68,7 @@ class FeedbackLine:
     delta_deg: float
     angle: str
     severity: float
+    sureness: float = float("nan")
 
 
 @dataclass(frozen=True)

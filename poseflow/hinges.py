@@ -35,6 +35,7 @@ MOVED: NDArray[np.bool_] = np.array(
     [[H36M17.joints[child] in joints for _, child in H36M17.bones] for joints in _TABLE.values()]
 )
 """(H, 16) whether a bone (by its far joint) turns with a hinge."""
+_OUTERMOST_FIRST = np.argsort(MOVED.sum(1), kind="stable")
 
 
 def _chain() -> Array:
@@ -93,12 +94,25 @@ def turn_bones(bones: Array, axes: Array, angles: Array) -> Array:
         axes: (T, H, 3) axes of `hinge_axes` of the same poses.
         angles: (T, H) radians.
     """
-    turned = bones.copy()
-    for hinge in np.argsort(MOVED.sum(1), kind="stable"):
-        turn = Rotation.from_rotvec(axes[:, hinge] * angles[:, hinge, None])
-        for bone in np.flatnonzero(MOVED[hinge]):
-            turned[:, bone] = turn.apply(turned[:, bone])
-    return turned
+    return np.asarray((bone_turns(axes, angles) @ bones[..., None])[..., 0])
+
+
+def bone_turns(axes: Array, angles: Array) -> Array:
+    """(T, 16, 3, 3) rotations of each bone by all hinges that it turns with; arguments as `turn_bones`."""
+    frames = len(axes)
+    turns = Rotation.from_rotvec((axes * angles[..., None]).reshape(-1, 3)).as_matrix()
+    turns = turns.reshape(frames, len(HINGES), 3, 3)
+    of_hinges: dict[tuple[int, ...], Array] = {(): np.broadcast_to(np.eye(3), (frames, 3, 3))}
+    columns = []
+    for bone in range(N_BONES):
+        hinges = tuple(int(hinge) for hinge in _OUTERMOST_FIRST if MOVED[hinge, bone])
+        if hinges not in of_hinges:
+            product = turns[:, hinges[0]]
+            for hinge in hinges[1:]:
+                product = turns[:, hinge] @ product
+            of_hinges[hinges] = product
+        columns.append(of_hinges[hinges])
+    return np.stack(columns, axis=1)
 
 
 def _arm_axes(joints: dict[str, Array], side: str, up: Array, out: Array, forward: Array) -> dict[str, Array]:

@@ -26,13 +26,15 @@ class Tolerances:
         offset_deg: Of the median over the whole clip: within it, a constant difference is put down to bodies and
             cameras, and taken off.
         change_deg: Of what is left.
-        typical_uncertainty: Of the two poses together, where these limits hold; they grow with it.
+        min_sureness: Least sureness of a line (`poseflow.feedback_records.FeedbackLine`), where that is known.
+        typical_uncertainty: Of the two poses together, where these limits hold; they grow, and sureness falls, with it.
         max_uncertainty: Above it nothing is judged.
         origin: What they were learnt from.
     """
 
     offset_deg: NDArray[np.float64]
     change_deg: NDArray[np.float64]
+    min_sureness: float
     typical_uncertainty: float
     max_uncertainty: float
     origin: str
@@ -42,6 +44,8 @@ class Tolerances:
             limits = getattr(self, name)
             if limits.shape != (len(ALL_ANGLES),) or not (limits > 0).all():
                 raise ValueError(f"Tolerances.{name}: expected {len(ALL_ANGLES)} numbers above 0, got {limits}")
+        if not self.min_sureness >= 0:
+            raise ValueError(f"Tolerances.min_sureness: expected 0 or more, got {self.min_sureness}")
         if not 0 < self.typical_uncertainty <= self.max_uncertainty:
             raise ValueError(
                 "Tolerances: expected 0 < typical_uncertainty <= max_uncertainty, got "
@@ -54,6 +58,7 @@ class Tolerances:
         return {
             "offset_deg": dict(zip(names, self.offset_deg.round(1).tolist(), strict=True)),
             "change_deg": dict(zip(names, self.change_deg.round(1).tolist(), strict=True)),
+            "min_sureness": round(self.min_sureness, 2),
             "typical_uncertainty": round(self.typical_uncertainty, 4),
             "max_uncertainty": round(self.max_uncertainty, 4),
             "origin": self.origin,
@@ -64,7 +69,7 @@ class Tolerances:
         """What `to_json` made; KeyError where an angle is missing."""
         names = [angle.name for angle in ALL_ANGLES]
         offset, change = (np.array([written[key][n] for n in names], float) for key in ("offset_deg", "change_deg"))
-        known = {key: written[key] for key in ("typical_uncertainty", "max_uncertainty", "origin")}
+        known = {key: written[key] for key in ("min_sureness", "typical_uncertainty", "max_uncertainty", "origin")}
         return cls(offset_deg=offset, change_deg=change, **known)
 
 

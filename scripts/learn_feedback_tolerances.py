@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,24 +21,38 @@ from poseflow_benchmarks.mocap_clips import warped
 from poseflow_benchmarks.movement_pairs import Pair, cmu_performances, draw_pairs
 
 from poseflow.angle_differences import ALL_ANGLES, AngleDifferences
-from poseflow.feedback import changes_of
-from poseflow.joint_angles import ROOT_ANGLES
+from poseflow.feedback import changes_of, find_lines, judge
+from poseflow.feedback_records import FeedbackSettings
+from poseflow.joint_angles import ANGLES, ROOT_ANGLES
 from poseflow.tolerances import TOLERANCES_FILE, Tolerances
 from vvipe import Embedder
 from vvipe.datasets.mocap import MocapSequence, read_npz
 from vvipe.datasets.splits import select
 
 VIEW_PERCENTILE = 98
-"""Of the largest change of an angle in each clip of an unaltered second view: what is no mistake of anybody."""
+"""Of the largest change of an angle in each clip of an unaltered second view: what is no mistake of anybody. Without
+keypoints alone; with them, how surely each difference is known keeps such lines away."""
+FALSE_PER_MINUTE = 0.7
+"""Lines on unaltered second views that the least sureness leaves."""
 PEOPLE_PERCENTILE = 80
 """Of the differences between two people at one movement: most of what people do in ways of their own."""
 OFFSET_PERCENTILE = 98
 UNCERTAIN_PERCENTILE = 99.5
-FLOOR_DEG = 10.0
+FLOOR_DEG = 8.0
 """Nobody is corrected by less."""
 ROOT_FACTOR = 1.5
 """On the 95th percentile for lean and facing: a camera that is not level reads as lean, and it is told nowhere."""
 MAX_S = 8.0
+
+
+def _other_sides() -> list[int]:
+    names = [angle.name for angle in ALL_ANGLES]
+    other = [name.replace("left_", "*").replace("right_", "left_").replace("*", "right_") for name in names]
+    return [names.index(theirs) if theirs in names else own for own, theirs in enumerate(other)]
+
+
+_OTHER_SIDE = _other_sides()
+"""For each of ALL_ANGLES the same angle of the other side; itself where there is none."""
 
 
 def main() -> None:
@@ -110,31 +125,45 @@ def _learn(
     maxima = np.stack([np.abs(np.nan_to_num(change)).max(0) for change in changes])
     between = np.concatenate([np.abs(changes_of(found)[1]) for found in others])
     view = _limits(maxima, VIEW_PERCENTILE)
-    person = np.nanpercentile(between, PEOPLE_PERCENTILE, axis=0)
+    person = _both_sides(np.nanpercentile(between, PEOPLE_PERCENTILE, axis=0))
     for angle, of_view, of_person in zip(ALL_ANGLES, view, person, strict=True):
         print(f"{angle.name:24s} another view {of_view:5.1f}  another person {of_person:5.1f}")
+    if has_keypoints:
+        view[: len(ANGLES)] = 0
     uncertainty = np.concatenate([found.uncertainty for found in seen])
-    return Tolerances(
+    limits = Tolerances(
         offset_deg=np.maximum(_limits(np.abs(np.stack(offsets)), OFFSET_PERCENTILE), FLOOR_DEG),
         change_deg=np.maximum(np.maximum(view, person), FLOOR_DEG),
+        min_sureness=0.0,
         typical_uncertainty=float(np.nanpercentile(uncertainty, 75)),
         max_uncertainty=float(np.nanpercentile(uncertainty, UNCERTAIN_PERCENTILE)),
         origin=origin,
     )
+    return replace(limits, min_sureness=_least_sureness(seen, limits) if has_keypoints else 0.0)
+
+
+def _least_sureness(seen: list[AngleDifferences], limits: Tolerances) -> float:
+    """What leaves FALSE_PER_MINUTE of the lines on unaltered performances."""
+    settings = FeedbackSettings()
+    lines = [line for found in seen for line in find_lines(judge(found, limits, settings), settings, is_mirrored=False)]
+    sureness = sorted((line.sureness for line in lines if np.isfinite(line.sureness)), reverse=True)
+    minutes = sum(float(found.time_s[-1] - found.time_s[0]) for found in seen) / 60
+    kept = int(FALSE_PER_MINUTE * minutes)
+    print(f"{len(sureness)} false lines in {minutes:.1f} minutes, the surest {np.round(sureness[: kept + 5], 2)}")
+    return sureness[kept] if kept < len(sureness) else 0.0
 
 
 def _limits(measured: NDArray[np.float64], percentile: float) -> NDArray[np.float64]:
     """(A,) that percentile over clips (C, A), left and right as one; lean and facing by ROOT_FACTOR."""
-    names = [angle.name for angle in ALL_ANGLES]
-    other = [names.index(_other_side(name)) if _other_side(name) in names else names.index(name) for name in names]
-    limits = np.percentile(np.concatenate([measured, measured[:, other]]), percentile, axis=0)
+    limits = np.percentile(np.concatenate([measured, measured[:, _OTHER_SIDE]]), percentile, axis=0)
     roots = [column for column, angle in enumerate(ALL_ANGLES) if angle in ROOT_ANGLES]
     limits[roots] = ROOT_FACTOR * np.percentile(measured[:, roots], 95, axis=0)
     return limits
 
 
-def _other_side(name: str) -> str:
-    return name.replace("left_", "\0").replace("right_", "left_").replace("\0", "right_")
+def _both_sides(limits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(A,) the larger one of left and right."""
+    return np.maximum(limits, limits[_OTHER_SIDE])
 
 
 if __name__ == "__main__":

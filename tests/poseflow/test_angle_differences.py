@@ -4,7 +4,7 @@ import torch
 from scipy.spatial.transform import Rotation
 from told_poses import FACING_CAMERA, PoseIsVector, bent_person, path_result, pose_track
 
-from poseflow.angle_differences import ALL_ANGLES, aligned_times, angle_differences, sampled
+from poseflow.angle_differences import ALL_ANGLES, GRID_S, aligned_times, angle_differences, sampled
 from poseflow.match_records import Pause
 from poseflow.records import PoseTrack
 from vvipe.datasets.bodies import coco13_joints
@@ -48,8 +48,8 @@ def compared(ref, query, **tracks):
 def test_without_keypoints_the_decoded_angles_are_compared():
     found = compared(bent_person(TIME_S), bent_person(TIME_S, left_elbow_bend=25.0))
     assert not found.has_keypoints and found.is_seen.all()
-    assert found.time_s == pytest.approx(TIME_S)
-    assert found.delta_deg[:, NAMES.index("left_elbow_bend")] == pytest.approx(np.full(31, 25.0), abs=0.01)
+    assert found.time_s == pytest.approx(np.arange(16) * GRID_S) and np.isnan(found.sd_deg).all()
+    assert found.delta_deg[:, NAMES.index("left_elbow_bend")] == pytest.approx(np.full(16, 25.0), abs=0.01)
     others = np.delete(found.delta_deg, NAMES.index("left_elbow_bend"), axis=1)
     assert others == pytest.approx(np.zeros_like(others), abs=0.01)
 
@@ -62,7 +62,7 @@ def test_joints_that_one_camera_did_not_see_are_not_judged_and_others_are():
     assert found.has_keypoints
     unseen = {name for column, name in enumerate(NAMES) if not found.is_seen[:, column].any()}
     assert {"left_elbow_bend", "right_knee_bend", "right_hip_bend", "right_hip_spread"} <= unseen
-    for name in ("right_elbow_bend", "left_shoulder_raise", "left_knee_bend", "trunk_side"):
+    for name in ("right_elbow_bend", "left_shoulder_raise", "head_tilt", "trunk_side"):
         assert found.is_seen[:, NAMES.index(name)].all()
 
 
@@ -71,6 +71,8 @@ def test_turns_in_depth_are_not_judged_where_both_cameras_stand_in_front():
     found = compared(poses, poses, ref_track=points_of(poses), query_track=points_of(poses))
     assert not found.is_seen[:, NAMES.index("trunk_twist")].any()
     assert not found.is_seen[:, NAMES.index("head_nod")].any()
+    elbow, twist = (np.median(found.sd_deg[:, NAMES.index(name)]) for name in ("left_elbow_bend", "trunk_twist"))
+    assert 0 < elbow < twist and np.isnan(found.sd_deg[:, NAMES.index("facing")]).all()
 
 
 def test_one_person_in_one_camera_twice_does_not_differ():
@@ -87,7 +89,7 @@ def test_uncertainties_of_both_sides_count():
         path_result(TIME_S, TIME_S),
         decoder=PoseIsVector(),
     )
-    assert found.uncertainty == pytest.approx(np.full(31, 0.5), abs=1e-6)
+    assert found.uncertainty == pytest.approx(np.full(16, 0.5), abs=1e-6)
 
 
 def test_a_model_without_rotations_judges_joints_but_neither_lean_nor_facing():
@@ -102,14 +104,14 @@ def test_the_path_is_read_at_even_times_of_the_query():
     ref_s = np.array([0.0, 0.1, 0.2, 0.3, 0.3, 0.3])
     query_s = np.array([0.0, 0.0, 0.0, 0.1, 0.2, 0.3])
     ref, query = aligned_times(path_result(ref_s, query_s))
-    assert query == pytest.approx(np.arange(10) / 30)
+    assert query == pytest.approx(np.arange(5) * GRID_S)
     assert ref == pytest.approx(np.interp(query, [0, 0.1, 0.2, 0.3], [0.1, 0.3, 0.3, 0.3]))
 
 
 def test_pauses_of_the_query_are_left_out_and_those_of_the_reference_have_no_time():
     both = (Pause(0.2, 0.5, "query"), Pause(0.6, 0.9, "ref"))
     _, query = aligned_times(path_result(TIME_S, TIME_S, pauses=both))
-    assert ((query < 0.2) | (query >= 0.5)).all() and len(query) == 31 - 9
+    assert ((query < 0.2) | (query >= 0.5)).all() and len(query) == 16 - 5
 
 
 def test_values_are_sampled_linearly_where_both_neighbours_are_known():

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from told_poses import LIMITS, MODEL, PoseIsVector, bent_person, path_result, pose_track
 
+from poseflow.angle_differences import ALL_ANGLES, GRID_S
 from poseflow.errors import ModelMismatchError
-from poseflow.feedback import feedback, median_offset, smoothed
+from poseflow.feedback import Judged, feedback, find_lines, median_offset, smoothed
 from poseflow.feedback_records import FeedbackSettings
 from poseflow.match_records import Pause
 
@@ -90,7 +91,7 @@ def test_uncertain_moments_are_said_to_be_uncertain_and_not_corrected():
     assert found.lines == ()
     (span,) = found.not_judged
     assert span.joint is None and "cannot be told surely" in span.text
-    assert (span.start_s, span.end_s) == (pytest.approx(2.5, abs=0.05), pytest.approx(5.5, abs=0.05))
+    assert (span.start_s, span.end_s) == (pytest.approx(2.5, abs=1.1 * GRID_S), pytest.approx(5.5, abs=1.1 * GRID_S))
 
 
 def test_somewhat_uncertain_moments_need_a_larger_difference():
@@ -162,8 +163,8 @@ def test_the_table_of_joints_says_mean_largest_and_share():
 def test_the_table_of_segments_covers_the_clip_and_names_the_worst_joint_of_each():
     found = told({}, {"right_elbow_bend": during(2, 4, 40.0), "left_knee_bend": during(4, 6, 30.0)})
     starts = [segment.start_s for segment in found.segments]
-    assert starts == pytest.approx([0, 2.008, 4.017, 6.025], abs=0.01)
-    assert found.segments[-1].end_s == pytest.approx(8 + 1 / 30)
+    assert starts == pytest.approx([0, 2.017, 4.033, 6.05], abs=0.01)
+    assert found.segments[-1].end_s == pytest.approx(8 + GRID_S)
     assert [segment.joint for segment in found.segments[1:3]] == ["right_elbow", "left_knee"]
     assert found.segments[3].out_of_tolerance < 0.01
 
@@ -191,6 +192,29 @@ def test_bad_settings_are_refused(bad):
         FeedbackSettings(**bad)
 
 
+def lines_of_an_elbow(*, degrees=20.0, seconds=2.0, sd_deg, min_sureness=3.0):
+    time_s = np.arange(0, 8, GRID_S)
+    column = [angle.name for angle in ALL_ANGLES].index("right_elbow_bend")
+    shape = (len(time_s), len(ALL_ANGLES))
+    delta = np.zeros(shape)
+    delta[(time_s >= 3) & (time_s < 3 + seconds), column] = degrees
+    judged = Judged(time_s, delta, np.full(shape, 10.0), np.full(shape, sd_deg), np.ones(shape, bool))
+    return find_lines(judged, FeedbackSettings(), is_mirrored=False, min_sureness=min_sureness)
+
+
+def test_a_difference_is_told_where_it_is_sure_enough_for_its_size_and_time():
+    (line,) = lines_of_an_elbow(sd_deg=5.0)
+    assert line.sureness == pytest.approx(20 / 5 * 2**0.5, rel=0.02)
+    assert lines_of_an_elbow(sd_deg=12.0) == []
+    assert lines_of_an_elbow(sd_deg=6.0, seconds=0.55) == []
+    assert lines_of_an_elbow(sd_deg=5.0, degrees=10.5) == []
+
+
+def test_where_the_views_do_not_say_how_sure_they_are_the_tolerance_decides():
+    (line,) = lines_of_an_elbow(sd_deg=np.nan)
+    assert np.isnan(line.sureness)
+
+
 def test_the_median_of_angles_that_wrap_lies_among_them():
     angles = np.array([[175.0], [-179.0], [179.0], [np.nan], [-177.0], [178.0]])
     assert abs(median_offset(angles)[0]) == pytest.approx(179, abs=1e-9)
@@ -200,8 +224,8 @@ def test_the_median_of_angles_that_wrap_lies_among_them():
 def test_smoothing_keeps_constants_leaves_nan_and_does_not_cross_gaps():
     values = np.full((40, 1), 7.0)
     values[10] = np.nan
-    smooth = smoothed(values, np.arange(40) / 30, 0.3)
+    smooth = smoothed(values, np.arange(40) * GRID_S, 0.3)
     assert np.isnan(smooth[10, 0]) and np.delete(smooth[:, 0], 10) == pytest.approx(np.full(39, 7.0))
-    time_s = np.concatenate([np.arange(20), 100 + np.arange(20)]) / 30
+    time_s = np.concatenate([np.arange(20), 100 + np.arange(20)]) * GRID_S
     step = np.repeat([[0.0], [50.0]], 20, axis=0)
     assert smoothed(step, time_s, 0.3) == pytest.approx(step)

@@ -76,5 +76,5 @@ def test_json_has_no_nan():
     assert content["joints"][0]["mean_deg"] is None and content["joints"][0]["judged"] == 0.0
     assert content["feedback"][0] == {
         "start_s": 1.0, "end_s": 2.0, "joint": "left_elbow", "text": "left elbow worse", "delta_deg": 20.0,
-        "angle": "left_elbow_bend", "severity": 2.0,
+        "angle": "left_elbow_bend", "severity": 2.0, "sureness": None,
     }  # fmt: skip

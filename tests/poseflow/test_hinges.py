@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from poses import random_poses, standing
+from scipy.spatial.transform import Rotation
 
 from poseflow.hinges import HINGES, MOVED, bones_of, hinge_axes, poses_of, turn_bones
 from poseflow.joint_angles import ANGLES, joint_angles, wrap_deg
@@ -68,3 +69,15 @@ def test_forearm_goes_with_the_upper_arm():
     poses = bent_people(5)
     change = joint_angles(turned(poses, "left_shoulder_raise", 30.0)) - joint_angles(poses)
     assert change[:, NAMES.index("left_elbow_bend")] == pytest.approx(np.zeros(len(poses)), abs=1e-6)
+
+
+def test_several_turns_are_made_one_after_the_other_the_outermost_first():
+    poses = random_poses(3, seed=4).numpy().astype(float)
+    axes, bones = hinge_axes(poses), bones_of(poses)
+    angles = np.random.default_rng(0).uniform(-0.6, 0.6, (3, len(HINGES)))
+    slow = bones.copy()
+    for hinge in sorted(range(len(HINGES)), key=lambda hinge: MOVED[hinge].sum()):
+        for frame in range(3):
+            turn = Rotation.from_rotvec(axes[frame, hinge] * angles[frame, hinge])
+            slow[frame, MOVED[hinge]] = turn.apply(slow[frame, MOVED[hinge]])
+    assert turn_bones(bones, axes, angles) == pytest.approx(slow)

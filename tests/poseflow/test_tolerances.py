@@ -37,7 +37,8 @@ def test_a_model_that_is_not_known_gets_the_widest_limits():
 def test_limits_survive_json():
     again = Tolerances.from_json(json.loads(json.dumps(LIMITS.to_json())))
     assert np.array_equal(again.change_deg, LIMITS.change_deg) and np.array_equal(again.offset_deg, LIMITS.offset_deg)
-    assert (again.typical_uncertainty, again.max_uncertainty, again.origin) == (0.1, 0.5, "made for tests")
+    assert (again.min_sureness, again.typical_uncertainty, again.max_uncertainty) == (0.0, 0.1, 0.5)
+    assert again.origin == "made for tests"
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,7 @@ def test_limits_survive_json():
     [
         ({"change_deg": np.ones(3)}, "change_deg: expected 20 numbers above 0"),
         ({"offset_deg": np.zeros(20)}, "offset_deg: expected 20 numbers above 0"),
+        ({"min_sureness": -1.0}, "min_sureness: expected 0 or more"),
         ({"typical_uncertainty": 0.9}, "typical_uncertainty <= max_uncertainty"),
     ],
 )

@@ -16,6 +16,7 @@ FACING_CAMERA = (0.5, 0.5, -0.5, 0.5)
 LIMITS = Tolerances(
     offset_deg=np.full(len(ALL_ANGLES), 5.0),
     change_deg=np.full(len(ALL_ANGLES), 10.0),
+    min_sureness=0.0,
     typical_uncertainty=0.1,
     max_uncertainty=0.5,
     origin="made for tests",
