@@ -64,15 +64,23 @@ class Describer:
     def describe(self, film: PoseTrack, track: EmbeddingTrack | None = None) -> dict[str, Described]:
         """Name of the features -> what they say; `track` is the film's embedding where it is there already."""
         track = track or self.embed(film)
-        unit = same_pose_distance(self.embedder, self.embedder.dimension)
-        own = TimeSeries(track.time_s, track.vectors.astype(np.float64) / unit, track.valid)
-        found = {OURS: Described(pose_grid(track, unit=unit, settings=self.settings), _filled(own))}
-        variance = float(own.values[own.is_seen].var(0).sum())
+        found = {OURS: self.ours(track)}
+        variance = float(self._in_units(track)[track.valid].var(0).sum())
         for name, series in self._others(film, track).items():
             alike = scaled(series, variance)
             grid = feature_grid(alike, moving=alike.values.shape[1], speed_weight=self.settings.speed_weight)
             found[name] = Described(grid, _filled(alike))
         return found
+
+    def ours(self, track: EmbeddingTrack) -> Described:
+        """What `segment` sees of a track."""
+        unit = same_pose_distance(self.embedder, self.embedder.dimension)
+        alone = TimeSeries(track.time_s, self._in_units(track), track.valid)
+        return Described(pose_grid(track, unit=unit, settings=self.settings), _filled(alone))
+
+    def _in_units(self, track: EmbeddingTrack) -> NDArray[np.float64]:
+        """Vectors (T, D) in same-pose distances."""
+        return track.vectors.astype(np.float64) / same_pose_distance(self.embedder, self.embedder.dimension)
 
     def _others(self, film: PoseTrack, track: EmbeddingTrack) -> dict[str, TimeSeries]:
         others = {} if self.prvipe is None else {PRVIPE: _means(film, self.prvipe)}

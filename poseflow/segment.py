@@ -142,11 +142,11 @@ def label_grid(grid: PoseGrid, settings: SegmentSettings) -> Labelling:
         switch_cost=settings.switch_cost,
         allow_unlabelled=settings.method == "hdbscan",
     )
-    labels = in_order_of_appearance(labels)
-    count = int(labels.max(initial=-1)) + 1
-    evidence = shares @ label_words(shares, labels, count).T if count else np.zeros((len(shares), 0))
+    evidence = shares @ label_words(shares, labels, int(labels.max(initial=-1)) + 1).T
     labels = without_short(labels, least=settings.least_frames, evidence=evidence)
-    return Labelling(grid, labels, evidence, tuple(str(number + 1) for number in range(count)))
+    kept = appearing(labels)
+    names = tuple(str(number + 1) for number in range(len(kept)))
+    return Labelling(grid, in_order_of_appearance(labels), evidence[:, kept], names)
 
 
 def timeline(track: EmbeddingTrack, found: Labelling, *, signature: str) -> Timeline:
@@ -168,11 +168,16 @@ def timeline(track: EmbeddingTrack, found: Labelling, *, signature: str) -> Time
     return Timeline(tuple(segments), track.person_id, tuple(keys), signature)
 
 
+def appearing(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The labels that there are, as they first come, without UNLABELLED."""
+    names, first = np.unique(labels[labels != UNLABELLED], return_index=True)
+    return np.asarray(names[np.argsort(first)], np.int64)
+
+
 def in_order_of_appearance(labels: NDArray[np.int64]) -> NDArray[np.int64]:
     """The same labels numbered from 0 as they first come; UNLABELLED stays."""
-    names, first = np.unique(labels[labels != UNLABELLED], return_index=True)
     result = np.full(len(labels), UNLABELLED, np.int64)
-    for number, name in enumerate(names[np.argsort(first)]):
+    for number, name in enumerate(appearing(labels)):
         result[labels == name] = number
     return result
 

@@ -1,8 +1,12 @@
-"""Settings of segmentation, each default in one place."""
+"""Settings of segmentation, each default in one place.
+
+Where they come from is recorded in DEFAULTS_FILE, written by `scripts/choose_segment_settings.py`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal, get_args
 
 from poseflow.segmentation.pose_grid import STEP_S, GridSettings
@@ -10,13 +14,14 @@ from poseflow.segmentation.words import WordSettings
 
 Method = Literal["joining", "hdbscan", "twfinch", "kmeans", "changepoint"]
 METHODS: tuple[str, ...] = get_args(Method)
+DEFAULTS_FILE = Path(__file__).parents[1] / "segment_defaults.json"
 MAX_WINDOWS = 8000
 """Windows of one clip; longer clips get them farther apart, so that memory stays below 2 GB."""
 
 
 @dataclass(frozen=True)
 class SegmentSettings:
-    """How a timeline is found; defaults chosen by `scripts/choose_segment_settings.py`.
+    """How a timeline is found.
 
     Attributes:
         method: How windows are clustered: ``joining`` (average linkage), ``hdbscan``, ``twfinch`` (first neighbours,
