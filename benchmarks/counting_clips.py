@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,6 @@ from vvipe.datasets.splits import split_of
 from vvipe.skeleton import H36M17
 
 Clips = dict[str, list[MocapSequence]]
-CountData = Literal["hdm05", "cmu"]
 
 TIMES_PER_CLIP: Mapping[str, int] = {"jogLeftCircle4StepsRstart": 2}
 """How often a clip shows its movement, where that is not once: four steps of a jog are two strides."""

@@ -53,18 +53,16 @@ class CountedSequence:
         return tracks[0], tracks[1]
 
 
-def draw_counted(
-    clips: Mapping[str, Sequence[MocapSequence]], number: int, *, seed: int = 0, others: Sequence[str] | None = None
-) -> CountedSequence:
+def draw_counted(clips: Mapping[str, Sequence[MocapSequence]], number: int, *, seed: int = 0) -> CountedSequence:
     """Sequence `number`: the movements by turns, counts 0 to 20 as often as each other, done in up to three sets.
 
-    Between the sets, before the first and after the last, the person idles or does another movement once.
+    Between the sets, before the first and after the last, the person idles or does another movement once; not one
+    whose clips show it more than once.
 
     Args:
         clips: Movement -> clips; one of them is set aside as the reference, and is not in the sequence.
         number: Which sequence.
         seed: Of everything that is drawn.
-        others: What may be done between; all other movements by default.
     """
     generator = np.random.default_rng([seed, number])
     names = sorted(clips)
@@ -73,7 +71,8 @@ def draw_counted(
     own = list(clips[movement])
     ref = own.pop(int(generator.integers(len(own))))
     used = {**clips, movement: own}
-    free = [name for name in generator.permutation(sorted(others or names)) if name != movement]
+    others = sorted(set(names) - set(TIMES_PER_CLIP))
+    free = [str(name) for name in generator.permutation(others) if name != movement]
     parts = _parts(movement, clip_count, free, generator)
     made = compose(used, parts, generator=generator)
     shown = compose({movement: [ref]}, [Part(movement)], generator=generator)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from .bench_count import count
 from .bench_feedback import feedback
 from .bench_lifting import figures, lifting
 from .bench_mimicry import mimicry
 from .bench_options import JSON, MOCAP, MODEL, print_report
-from .bench_retrieval import noise, rerank, retrieval, speed
+from .bench_retrieval import noise, rerank, retrieval, speed, trials
 from .bench_scores import scores
 from .bench_segmentation import segmentation
 from .bench_sync import sync, sync_mocap
@@ -27,6 +28,7 @@ def command(context: click.Context) -> None:
 
 for _benchmark in (
     retrieval,
+    trials,
     rerank,
     lifting,
     figures,
@@ -38,6 +40,7 @@ for _benchmark in (
     mimicry,
     feedback,
     segmentation,
+    count,
 ):
     command.add_command(_benchmark)
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from poseflow.costs import PairDistance
 from poseflow.embedding_cost import PairScorer, embedding_cost, series_of
-from poseflow.errors import NothingToScoreError
-from poseflow.motif import Motif, MotifSettings, find_motif
-from poseflow.occurrences import find_occurrences
+from poseflow.errors import NoPathError, NothingToScoreError
+from poseflow.motif import Motif, MotifSettings, find_motif, find_place
 from poseflow.records import EmbeddingTrack
 from poseflow.score import match_defaults
-from poseflow.time_alignment import PathSettings, TimeAlignment
+from poseflow.time_alignment import PathSettings, TimeAlignment, align_in_time
+from poseflow.time_series import TimeSeries
 from vvipe.skeleton import H36M17
+
+ROOM_S = 0.2
+"""By how much a repetition may begin earlier or end later than the coarse search says."""
 
 
 class RepetitionModel(PairScorer, Protocol):
@@ -44,22 +49,18 @@ class Repetition:
 
 @dataclass(frozen=True)
 class CountSettings:
-    """When a stretch counts as a repetition.
+    """When a stretch counts as a repetition; chosen on compositions of CMU takes (`poseflow bench count --on development`).
 
     Attributes:
-        motif: How the movement is found where no reference is given.
-        max_distance: Largest mean expected NP-MPJPE along the path, as a share of the way from the model's anchor
-            for another person doing the movement to that for another movement.
-        tempo_charge: Against leaving the reference's tempo, `PathSettings`: else the rest before and after a
-            repetition, and the next one, would be drawn into it.
-        relative: Without a reference, a repetition that is farther than another person's would be is no farther than
-            this many times the typical one's distance beyond the nearest.
+        motif: What counts as a movement done again.
+        reference_likeness: A reference is done in the clip where the frames of both are nearer to each other than this
+            share of how far the reference's own frames are apart.
+        tempo_charge: Against leaving the pattern's tempo where start and end are sought, `PathSettings`.
     """
 
     motif: MotifSettings = MotifSettings()
-    max_distance: float = 0.5
+    reference_likeness: float = 0.75
     tempo_charge: float = 0.3
-    relative: float = 2.5
 
 
 def count_repetitions(
@@ -69,12 +70,12 @@ def count_repetitions(
     ref: EmbeddingTrack | None = None,
     settings: CountSettings = CountSettings(),  # noqa: B008  (frozen)
 ) -> tuple[Repetition, ...]:
-    """The repetitions in a track, in time order; empty where nothing is done twice.
+    """The repetitions in a track, in time order; empty where nothing is done twice, or nothing is like the reference.
 
     Args:
         track: What is searched.
         embedder: The model that made the track.
-        ref: One repetition, e.g. a teacher's; without it the stretch that occurs again most often is taken.
+        ref: One repetition, e.g. a teacher's; without it the movement that the track itself repeats most is taken.
         settings: When a stretch counts.
 
     Raises:
@@ -84,42 +85,67 @@ def count_repetitions(
     if not clip.is_seen.any():
         raise NothingToScoreError("no usable pose in the clip: too little of the person was seen")
     cost = embedding_cost(embedder)
-    if ref is None:
-        motif = find_motif(clip, distance=cost, settings=settings.motif)
-        if motif is None:
-            return ()
-        pattern, limit = clip.between(motif.start_s, motif.end_s), _limit(embedder, motif, settings)
+    motif = find_motif(clip, distance=cost, settings=settings.motif)
+    if ref is not None:
+        pattern = series_of(ref)
+        places = _like_reference(pattern, clip, motif, cost, settings)
+    elif motif is not None:
+        pattern, places = clip.between(motif.start_s, motif.end_s), motif.places
     else:
-        pattern, limit = series_of(ref), _limit(embedder, None, settings)
-    path = PathSettings(tempo_charge=settings.tempo_charge)
-    found = find_occurrences(pattern, clip, distance=cost, accept=lambda place: place.cost <= limit, settings=path)
-    kept = found if ref is not None else _typical(found, match_defaults(embedder).other_person, settings.relative)
-    return _described(sorted(kept, key=lambda place: place.query_s[0]), embedder, has_ref=ref is not None)
+        return ()
+    path = PathSettings(tempo_charge=settings.tempo_charge, open_clip="query")
+    windows = [_room(places, number, _length_s(pattern)) for number in range(len(places))]
+    found = [_aligned(pattern, clip.between(*window), cost, path) for window in windows]
+    return _described([place for place in found if place is not None], embedder, has_ref=ref is not None)
 
 
-def _limit(embedder: PairScorer, motif: Motif | None, settings: CountSettings) -> float:
-    """Largest cost of an occurrence."""
-    known = match_defaults(embedder)
-    limit = known.other_person + settings.max_distance * (known.other_movement - known.other_person)
-    return limit if motif is None else min(limit, motif.limit)
+def _like_reference(
+    ref: TimeSeries, clip: TimeSeries, motif: Motif | None, cost: PairDistance, settings: CountSettings
+) -> tuple[tuple[float, float], ...]:
+    """Where the reference's movement is done: one place by the reference, the others by that place.
+
+    Another camera and body make the reference less like each repetition than those are like each other.
+    """
+    one = find_place(ref, clip, distance=cost, likeness=settings.reference_likeness, settings=settings.motif)
+    if one is None:
+        return ()
+    middle_s = (one[0] + one[1]) / 2
+    if motif is None or not any(start_s <= middle_s < end_s for start_s, end_s in motif.places):
+        motif = find_motif(clip, distance=cost, around=one, settings=settings.motif)
+    return (one,) if motif is None else motif.places
 
 
-def _typical(found: list[TimeAlignment], good: float, relative: float) -> list[TimeAlignment]:
-    """Those that are good, or whose cost is not far beyond the typical one; the pattern itself says nothing."""
-    if len(found) < 3:
-        return found
-    costs = np.array([place.cost for place in found])
-    floor, typical = costs.min(), float(np.median(np.sort(costs)[1:]))
-    return [place for place in found if place.cost <= max(good, floor + relative * (typical - floor))]
+def _length_s(series: TimeSeries) -> float:
+    seen_s = series.time_s[series.is_seen]
+    return float(seen_s[-1] - seen_s[0]) if len(seen_s) else 0.0
+
+
+def _room(places: Sequence[tuple[float, float]], number: int, pattern_s: float) -> tuple[float, float]:
+    """Where a repetition may begin and end: around its place, up to the middle between it and its neighbours."""
+    start_s, end_s = places[number]
+    spare_s = ROOM_S + max(0.0, pattern_s - (end_s - start_s)) / 2
+    low = (places[number - 1][1] + start_s) / 2 if number else -np.inf
+    high = (end_s + places[number + 1][0]) / 2 if number + 1 < len(places) else np.inf
+    return max(min(low, start_s), start_s - spare_s), min(max(high, end_s), end_s + spare_s)
+
+
+def _aligned(pattern: TimeSeries, part: TimeSeries, cost: PairDistance, path: PathSettings) -> TimeAlignment | None:
+    """The pattern in a part of the clip; None where it cannot be followed."""
+    try:
+        found = align_in_time(pattern, part, distance=cost, settings=path)
+    except (NothingToScoreError, NoPathError):
+        return None
+    return found if np.isfinite(found.cost) else None
 
 
 def _described(found: list[TimeAlignment], embedder: RepetitionModel, *, has_ref: bool) -> tuple[Repetition, ...]:
-    """Repetitions with likeness and worst joint, against the reference or the most central repetition."""
+    """Repetitions with likeness and worst joint, against the reference or the repetition that the others are like."""
     known = match_defaults(embedder)
+    nearest = min((place.cost for place in found), default=np.nan)
     repetitions = []
     for place in found:
         joint, distance = _worst_joint(place, embedder)
-        is_itself = not has_ref and place.cost <= min(p.cost for p in found)
+        is_itself = not has_ref and place.cost == nearest
         repetitions.append(
             Repetition(
                 float(place.query_s[0]),
@@ -132,10 +158,10 @@ def _described(found: list[TimeAlignment], embedder: RepetitionModel, *, has_ref
     return _without_overlap(repetitions)
 
 
-def _without_overlap(repetitions: list[Repetition]) -> tuple[Repetition, ...]:
+def _without_overlap(repetitions: Sequence[Repetition]) -> tuple[Repetition, ...]:
     """Each ends where the next one starts, at the latest."""
-    ends = [*(r.start_s for r in repetitions[1:]), np.inf]
-    return tuple(replace(r, end_s=min(r.end_s, float(end))) for r, end in zip(repetitions, ends, strict=True))
+    starts = [r.start_s for r in repetitions[1:]]
+    return tuple(replace(r, end_s=min(r.end_s, *starts[i : i + 1], np.inf)) for i, r in enumerate(repetitions))
 
 
 def _worst_joint(place: TimeAlignment, embedder: RepetitionModel) -> tuple[str, float]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from poseflow.errors import NothingToScoreError
-from poseflow.motif import diagonal_means, find_motif
+from poseflow.motif import MotifSettings, diagonal_means, find_motif
 from poseflow.records import EmbeddingTrack
 from poseflow.repetitions import CountSettings, count_json, count_repetitions, count_text
 from poseflow.time_series import TimeSeries
@@ -72,7 +72,9 @@ def test_the_repetition_that_is_done_otherwise_is_the_least_alike_and_names_its_
     angle, radius = _laps(5), np.ones(len(_laps(5)))
     fourth = slice(90 + 3 * 60, 90 + 4 * 60)
     radius[fourth] = 1 + 0.25 * np.sin(np.linspace(0, np.pi, 60))
-    found = count_repetitions(_track(angle, radius), embedder=Circle(), settings=CountSettings(relative=100.0))
+    found = count_repetitions(
+        _track(angle, radius), embedder=Circle(), settings=CountSettings(MotifSettings(relative=100.0))
+    )
     assert len(found) == 5
     assert int(np.argmax([r.joint_distance for r in found])) == 3
     assert found[3].worst_joint == "left_wrist"
