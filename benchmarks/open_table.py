@@ -12,16 +12,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from jaxtyping import Float
 from poseflow_benchmarks.open_plan import (
-    TRIAL_ITERATIONS,
-    TRIALS,
     PlannedRow,
-    baseline,
     planned_rows,
-    published_vvipe,
 )
 from poseflow_benchmarks.open_sets import CMU_FILES, RetrievalSet, carve_out_sets, open_sets
 from poseflow_benchmarks.results import SHIPPED, read_row, write_row
@@ -33,7 +28,7 @@ from vvipe.datasets.mocap import read_npz
 from vvipe.datasets.pairs import PoseBank
 from vvipe.datasets.splits import select
 from vvipe.embedder import Embedder
-from vvipe.errors import TrainingError, WeightsError
+from vvipe.errors import WeightsError
 from vvipe.model_file import file_sha256
 from vvipe.models.vvipe import KeypointEncoder
 from vvipe.recipe import Recipe
@@ -222,32 +217,6 @@ def trained_rivals(work_dir: Path) -> tuple[ProbabilisticSystem, LifterSystem]:
 def is_undertrained(log: dict[str, float]) -> bool:
     """Whether carve-out Hit@1 rose by more than STILL_RISING points in the last quarter."""
     return "0.75" in log and "1" in log and log["1"] - log["0.75"] > STILL_RISING
-
-
-def run_trials(laboratory: Laboratory, path: Path, *, report: Callable[[str], None] = print) -> None:
-    """Carve-out Hit@1 of each system with each of TRIALS, into one JSON file; null = diverged; keeps what is there."""
-    done: dict[str, dict[str, float | None]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    for kind in ("pr-vipe", "v-vipe", "lifter", "vipe", "l2-vipe", "vipe-star"):
-        for trial in TRIALS:
-            if trial in done.get(kind, {}):
-                continue
-            name = f"trial-{kind}-{trial.replace(' ', '-')}"
-            settings: dict[str, Any] = {"iterations": TRIAL_ITERATIONS, "trial": trial}
-            recipe = published_vvipe(name, **settings) if kind == "v-vipe" else baseline(kind, name, **settings)
-            hit1 = _tried(laboratory, recipe, name)
-            done.setdefault(kind, {})[trial] = hit1
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
-            report(f"{name}: {hit1 or 'diverged'}")
-
-
-def _tried(laboratory: Laboratory, recipe: Recipe | SystemRecipe, name: str) -> float | None:
-    """Carve-out Hit@1 of one trial, None where its loss left the finite numbers."""
-    try:
-        laboratory.train(recipe, seed=0, folder=name)
-    except TrainingError:
-        return None
-    return CarveOutLog(laboratory.work_dir / name / "carve_out.json", laboratory.carve_out).read()["1"]
 
 
 def _wanted(only: Collection[str] | None) -> list[PlannedRow]:

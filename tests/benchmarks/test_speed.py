@@ -19,8 +19,8 @@ from vvipe.geometry import normalize_3d
 
 def test_a_small_run_reports_both_kinds_of_vectors(tmp_path):
     embedder = Embedder.from_pretrained(save_tiny_model(tmp_path))
-    mocap = write_npz(tmp_path / "m.npz", takes=3, frames=200)
-    report = run_speed(mocap, embedder=embedder, n_poses=60, n_cameras=3)
+    write_npz(tmp_path / "cmu_more.npz", takes=3, frames=200)
+    report = run_speed(tmp_path, embedder=embedder, n_poses=60, n_cameras=3)
     telling, random = report.rows
     assert telling.hit1 > random.hit1
     assert 0 < telling.decided <= random.decided <= 60 * 60
@@ -33,7 +33,8 @@ def test_a_small_run_reports_both_kinds_of_vectors(tmp_path):
 def test_too_few_poses_are_refused(tmp_path):
     with pytest.raises(FileFormatError, match="larger file"):
         embedder = Embedder.from_pretrained(save_tiny_model(tmp_path))
-        run_speed(write_npz(tmp_path / "m.npz", takes=1, frames=30), embedder=embedder, n_poses=60)
+        write_npz(tmp_path / "cmu_more.npz", takes=1, frames=30)
+        run_speed(tmp_path, embedder=embedder, n_poses=60)
 
 
 def noisy(poses: torch.Tensor, seed: int, *, sd: float) -> torch.Tensor:

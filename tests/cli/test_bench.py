@@ -51,6 +51,10 @@ def test_one_model_is_measured_on_the_open_data(tmp_path, capsys):
         (["--root", "."], "--root does not go with --dataset open"),
         (["--run"], "--mocap"),
         (["--run", "--mocap", ".", "--model", "x"], "--model does not go with --run"),
+        (["--run", "--mocap", ".", "--seed", "0"], "--seed does not go with --run"),
+        (["--seed", "1"], "--mocap"),
+        (["--mocap", ".", "--results", "."], "--results does not go"),
+        (["--work-dir", "w"], "--work-dir does not go"),
         (["--model", "x"], "--mocap"),
         (["--only", "x"], "--only does not go"),
         (["--dataset", "3dhp", "--root", ".", "--official"], "--official does not go with --dataset 3dhp"),
@@ -61,6 +65,20 @@ def test_one_model_is_measured_on_the_open_data(tmp_path, capsys):
 def test_options_that_do_not_go_together_are_refused(arguments, said, capsys):
     assert main(["bench", "retrieval", *arguments]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_trials_are_shipped_and_name_the_chosen_optimiser(capsys):
+    assert main(["bench", "trials"]) == 0
+    assert "| pr-vipe | **" in capsys.readouterr().out
+    assert main(["bench", "trials", "--work-dir", "w"]) == 2
+    assert "--mocap" in capsys.readouterr().err
+
+
+def test_a_file_of_detections_may_be_the_root(tmp_path, capsys):
+    file = tmp_path / "data_2d_h36m_cpn_ft_h36m_dbb.npz"
+    file.write_bytes(b"")
+    assert main(["bench", "retrieval", "--dataset", "h36m", "--root", str(file)]) == 1
+    assert "data_3d_h36m.npz: no such file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("dataset", ["h36m", "3dhp"])
