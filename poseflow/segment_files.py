@@ -11,7 +11,12 @@ from poseflow.errors import NothingToScoreError
 from poseflow.output import check_writable
 from poseflow.records import EmbeddedClip
 from poseflow.segment import Timeline
-from poseflow.segment_output import LabelledRepetition, timeline_lanes, timeline_summary_html
+from poseflow.segment_output import (
+    LabelledRepetition,
+    timeline_details_html,
+    timeline_lanes,
+    timeline_summary_html,
+)
 from poseflow.store import is_clip_file
 
 
@@ -77,6 +82,7 @@ def write_outputs(
             person_id=timeline.person_id,
             lanes=timeline_lanes(timeline, repetitions),
             summary_html=timeline_summary_html(timeline, repetitions),
+            details_html=timeline_details_html(timeline, repetitions),
             video=video,
             show_progress=True,
         )

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from poseflow.records import EmbeddingTrack, Segment
+from poseflow.repetition_page import repetition_span, repetition_table_html
 from poseflow.repetitions import Repetition, RepetitionModel, count_repetitions
 from poseflow.report.timeline import Lane, Span, label_colours
 from poseflow.segment import Timeline
@@ -90,7 +91,8 @@ def timeline_lanes(timeline: Timeline, repetitions: Sequence[LabelledRepetition]
     ]
     lanes = [Lane("Segments", segments)]
     if repetitions:
-        lanes.append(Lane("Repetitions", [_repetition_span(r) for r in repetitions]))
+        spans = [repetition_span(r.repetition, colour=REPETITION_COLOUR, label=r.label) for r in repetitions]
+        lanes.append(Lane("Repetitions", spans))
     return lanes
 
 
@@ -101,6 +103,21 @@ def timeline_summary_html(timeline: Timeline, repetitions: Sequence[LabelledRepe
     return f"<p>{escape(text)}</p>"
 
 
+def timeline_details_html(timeline: Timeline, repetitions: Sequence[LabelledRepetition]) -> str:
+    """Tables for the foot of the page: the segments, with a button to see each one's key moment; the repetitions."""
+    rows = "".join(
+        f'<tr><td><button type="button" data-at="{key_s:.3f}">{number}</button></td><td>{escape(s.label)}</td>'
+        f"<td>{s.start_s:.2f}</td><td>{s.end_s:.2f}</td></tr>"
+        for number, (s, key_s) in enumerate(zip(timeline.segments, timeline.key_s, strict=True), start=1)
+    )
+    segments = (
+        '<div class="table" tabindex="0" role="region" aria-label="Segments"><table><caption>Segments</caption>'
+        '<thead><tr><th scope="col">key moment</th><th scope="col">label</th><th scope="col">start (s)</th>'
+        f'<th scope="col">end (s)</th></tr></thead><tbody>{rows}</tbody></table></div>'
+    )
+    return (segments if rows else "") + repetition_table_html([(r.label, r.repetition) for r in repetitions])
+
+
 def _segment_json(segment: Segment, key_s: float) -> dict[str, Any]:
     return {
         "start_s": segment.start_s,
@@ -109,10 +126,3 @@ def _segment_json(segment: Segment, key_s: float) -> dict[str, Any]:
         "confidence": None if math.isnan(segment.confidence) else segment.confidence,
         "key_s": float(np.round(key_s, 6)),
     }
-
-
-def _repetition_span(found: LabelledRepetition) -> Span:
-    r = found.repetition
-    joint = "" if r.worst_joint is None else f", farthest off: {r.worst_joint.replace('_', ' ')}"
-    text = f"{found.label}, likeness {r.likeness:.0f} of 100{joint}"
-    return Span(r.start_s, r.end_s, f"{r.likeness:.0f}", text, REPETITION_COLOUR)
