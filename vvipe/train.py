@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from vvipe.datasets.splits import select
 from vvipe.errors import DeviceError, TrainingError
 from vvipe.model_file import file_sha256, save_model
 from vvipe.recipe import Recipe, load_recipe
+from vvipe.run_folder import claim_folder
 from vvipe.train_stages import train_stages
 
 CALIBRATION_FPS = 5.0
@@ -63,7 +63,8 @@ def train(
     device = _device(device)
     by_path = [read_mocap(path, body_model=body_model) for path in data]
     training, held_out = hold_out([take for takes in by_path for take in takes])
-    _claim(work_dir, recipe, [*data, body_model] if body_model else data, seed)
+    files = [*data, body_model] if body_model else data
+    claim_folder(work_dir, {"recipe": repr(recipe), "data": [_path_sha256(path) for path in files], "seed": seed})
     bank = PoseBank.from_sequences(training, fps=recipe.fps, universal=recipe.universal, canonical=recipe.canonical)
     vae, encoder = train_stages(recipe, bank, work_dir=work_dir, seed=seed, device=device)
     pairs = sample_pairs(vae, encoder, PoseBank.from_sequences(held_out, fps=CALIBRATION_FPS), recipe, seed=seed)
@@ -123,18 +124,6 @@ def _device(device: str) -> str:
             f"device {device} is not available here; torch {torch.__version__} sees none: use --device cpu"
         )
     return device
-
-
-def _claim(work_dir: Path, recipe: Recipe, data: Sequence[Path], seed: int) -> None:
-    """Writes what this run is into `work_dir`, or makes sure that the run lying there is the same."""
-    run = {"recipe": repr(recipe), "data": [_path_sha256(path) for path in data], "seed": seed}
-    record = work_dir / "run.json"
-    if record.exists() and json.loads(record.read_text(encoding="utf-8")) != run:
-        raise TrainingError(
-            f"{work_dir} holds another run (recipe, data or seed differ): give another --work-dir, or delete it"
-        )
-    work_dir.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
 
 
 def _path_sha256(path: Path) -> str | dict[str, str]:

@@ -101,11 +101,13 @@ def train_stages(
 ) -> tuple[PoseVAE, KeypointEncoder]:
     """The trained networks (on the CPU, in eval mode); continues from the checkpoints that `work_dir` holds.
 
+    Whose they are the caller makes sure of (`vvipe.run_folder`).
+
     `work_dir`/stage1 and `work_dir`/stage2 hold checkpoints, TensorBoard logs and text logs. `at_quarters` is called
     with the 2D encoder at the quarters of stage 2.
 
     Raises:
-        TrainingError: The loss left the finite numbers, or a checkpoint of another recipe lies in `work_dir`.
+        TrainingError: The loss left the finite numbers.
     """
     first = PoseBatches(
         bank,

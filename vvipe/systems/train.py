@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +11,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from vvipe.datasets.pairs import PoseBank, PoseVariety, ViewBatches
-from vvipe.errors import TrainingError
 from vvipe.retrieval import RetrievalSystem
+from vvipe.run_folder import claim_folder
 from vvipe.systems.networks import Lifter, ProbabilisticEncoder
 from vvipe.systems.recipe import SystemRecipe
 from vvipe.systems.retrieval import LifterSystem, encoder_system, probabilistic_system
@@ -39,7 +38,7 @@ def train_system(
     Raises:
         TrainingError: `work_dir` holds another run, or the loss left the finite numbers.
     """
-    _claim(work_dir, recipe, seed)
+    claim_folder(work_dir, {"recipe": dataclasses.asdict(recipe), "seed": seed})
     weights = work_dir / "network.safetensors"
     if weights.exists():
         return load_system(recipe, weights)
@@ -88,13 +87,3 @@ def as_system(recipe: SystemRecipe, network: nn.Module) -> RetrievalSystem:
     if isinstance(network, ProbabilisticEncoder):
         return probabilistic_system(recipe.name, network, dimension=recipe.dimension, n_samples=recipe.n_samples)
     return encoder_system(recipe.name, network)
-
-
-def _claim(work_dir: Path, recipe: SystemRecipe, seed: int) -> None:
-    """Writes what this run is into `work_dir`, or makes sure that the run lying there is the same."""
-    work_dir.mkdir(parents=True, exist_ok=True)
-    record = work_dir / "run.json"
-    run = json.loads(json.dumps({"recipe": dataclasses.asdict(recipe), "seed": seed}))
-    if record.exists() and json.loads(record.read_text(encoding="utf-8")) != run:
-        raise TrainingError(f"{work_dir} holds another run: give another --work-dir, or delete it")
-    record.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
