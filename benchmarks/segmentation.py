@@ -141,7 +141,7 @@ def run_segmentation(
     data: Data = "hdm05",
     sources: Sequence[Noise | None] = SOURCES,
     parts: Sequence[Part] = PARTS,
-    count: int = 24,
+    count: int = 16,
     seed: int = 0,
     settings: SegmentSettings = SegmentSettings(),  # noqa: B008  (frozen)
     report: Callable[[str], None] = lambda text: None,

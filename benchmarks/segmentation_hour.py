@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from poseflow_benchmarks.segmentation_data import RATE_HZ, LabelledSequence
 from poseflow.embed import embed_tracks
 from poseflow.records import EmbeddingTrack
 from poseflow.segment import segment
+from poseflow.segmentation.pose_grid import same_pose_distance
 from poseflow.segmentation.settings import SegmentSettings
 from vvipe.embedder import Embedder
 
@@ -52,8 +52,6 @@ class FixedScorer:
 
 def measure_hour(sequences: Sequence[LabelledSequence], *, embedder: Embedder, settings: SegmentSettings) -> HourFigure:
     """The figure, on the embeddings of the sequences with detector noise, again and again till the hour is full."""
-    from poseflow.segmentation.pose_grid import same_pose_distance
-
     tracks = [embed_tracks([sequence.filmed("D1")], embedder, smooth=False)[0] for sequence in sequences]
     scorer = FixedScorer(embedder.model_id, same_pose_distance(embedder, embedder.dimension))
     return segmented_alone(repeated(tracks, HOUR_FRAMES), scorer, settings)
@@ -80,6 +78,8 @@ def segmented_alone(track: EmbeddingTrack, scorer: FixedScorer, settings: Segmen
 
 
 def _segmented(track: EmbeddingTrack, scorer: FixedScorer, settings: SegmentSettings) -> HourFigure:
+    import resource  # there is none on Windows
+
     wall_s, cpu_s = time.perf_counter(), time.process_time()
     timeline = segment(track, embedder=scorer, settings=settings)
     wall_s, cpu_s = time.perf_counter() - wall_s, time.process_time() - cpu_s

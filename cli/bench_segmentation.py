@@ -16,7 +16,7 @@ _PARTS = ("videos", "data-set", "stability", "cameras", "hour")
 @click.command("segmentation")
 @MOCAP
 @click.option("--on", "data", type=click.Choice(["development", "hdm05"]), default="hdm05", show_default=True)
-@click.option("--sequences", "count", type=click.IntRange(2), default=24, show_default=True, help="Compositions.")
+@click.option("--sequences", "count", type=click.IntRange(2), default=16, show_default=True, help="Compositions.")
 @click.option("--keypoints", type=click.Choice(["GT", "D0", "D1"]), multiple=True, help="Default: all three.")
 @click.option("--part", "parts", type=click.Choice(_PARTS), multiple=True, help="Default: all five.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of compositions, cameras and noise.")
