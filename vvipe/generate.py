@@ -45,7 +45,8 @@ def generate_around(
     """Poses around one: `count` directions drawn from the unit Gaussian, each taken in steps of growing size.
 
     Args:
-        vector: The embedding of the pose, of keypoints or of 3D; zeros are the middle of the prior.
+        vector: The embedding of the pose, of keypoints or of 3D. Zeros are the middle of the prior: a step of 1 from
+            there is a sample of the unit Gaussian.
         embedder: Its decoder makes the poses.
         generator: Of the directions.
         count: Directions.
@@ -64,17 +65,3 @@ def generate_around(
     vectors = start + steps[None, :, None] * directions[:, None]
     poses = embedder.decode(vectors.reshape(-1, len(start))).reshape(count, len(steps), 17, 3)
     return GeneratedPoses(start, embedder.decode(start[None])[0], steps, directions, vectors, poses)
-
-
-def sample_prior(
-    count: int, *, embedder: Embedder, generator: np.random.Generator
-) -> tuple[Float[NDArray, "N D"], Float[NDArray, "N 17 3"]]:
-    """Embeddings drawn from the VAE's prior, the unit Gaussian, and the canonical poses that they decode to.
-
-    Raises:
-        ValueError: `count` is below 1.
-    """
-    if count < 1:
-        raise ValueError(f"count: expected at least 1, got {count}")
-    vectors = generator.standard_normal((count, embedder.dimension), np.float32)
-    return vectors, embedder.decode(vectors)

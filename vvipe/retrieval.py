@@ -183,22 +183,3 @@ def _first_match(found: Int64[Tensor, "N K"], matcher: PoseMatcher, depth: int) 
         rank[searching[has_match]] = start + is_match[has_match].long().argmax(1)
         searching = searching[~has_match]
     return rank
-
-
-def hit_rates(
-    vectors: Float[Tensor, "C N D"],
-    poses: Float[Tensor, "N 17 3"],
-    pairs: Iterable[tuple[int, int]],
-    *,
-    ks: Sequence[int] = KS,
-    matcher: PoseMatcher | None = None,
-) -> dict[int, float]:
-    """Hit@k in [0, 1] of L2 between vectors, averaged over ordered camera pairs; see `hit_ranks`."""
-    found = hit_ranks(
-        [Representation(camera) for camera in vectors],
-        pairs,
-        matcher=matcher or PoseMatcher(poses),
-        depth=max(ks),
-        leave_one_out=False,
-    )
-    return {k: found.rate(k) for k in ks}

@@ -3,7 +3,7 @@ import pytest
 from tiny_model import save_tiny_model
 
 from vvipe import Embedder
-from vvipe.generate import ALPHAS, generate_around, sample_prior
+from vvipe.generate import ALPHAS, generate_around
 
 
 @pytest.fixture(scope="module")
@@ -36,17 +36,19 @@ def test_larger_steps_lead_farther(embedder):
 
 def test_seed_decides(embedder):
     def draw(seed):
-        return sample_prior(5, embedder=embedder, generator=np.random.default_rng(seed))[1]
+        return generate_around(np.zeros(8), embedder=embedder, generator=np.random.default_rng(seed)).poses
 
     np.testing.assert_array_equal(draw(1), draw(1))
     assert not np.array_equal(draw(1), draw(2))
 
 
-def test_prior_is_the_unit_gaussian(embedder):
-    vectors, poses = sample_prior(4000, embedder=embedder, generator=np.random.default_rng(0))
-    assert poses.shape == (4000, 17, 3)
-    np.testing.assert_allclose(vectors.mean(0), 0, atol=0.08)
-    np.testing.assert_allclose(np.cov(vectors.T), np.eye(8), atol=0.1)
+def test_steps_of_one_from_the_middle_are_samples_of_the_unit_gaussian(embedder):
+    made = generate_around(
+        np.zeros(8), embedder=embedder, generator=np.random.default_rng(0), count=4000, alphas=(1.0,)
+    )
+    assert made.poses.shape == (4000, 1, 17, 3)
+    np.testing.assert_allclose(made.vectors[:, 0].mean(0), 0, atol=0.08)
+    np.testing.assert_allclose(np.cov(made.vectors[:, 0].T), np.eye(8), atol=0.1)
 
 
 @pytest.mark.parametrize(
@@ -63,11 +65,6 @@ def test_wrong_settings_are_refused(embedder, wrong):
     given = {"vector": np.zeros(8)} | wrong
     with pytest.raises(ValueError, match="expected"):
         generate_around(given.pop("vector"), embedder=embedder, generator=np.random.default_rng(0), **given)
-
-
-def test_no_samples_are_refused(embedder):
-    with pytest.raises(ValueError, match="count"):
-        sample_prior(0, embedder=embedder, generator=np.random.default_rng(0))
 
 
 @pytest.mark.real_data

@@ -11,7 +11,7 @@ from vvipe.cameras import UNSEEN_RIG
 from vvipe.datasets.mocap import read_npz
 from vvipe.geometry import normalize_3d, np_mpjpe
 from vvipe.pose_matches import PoseMatcher
-from vvipe.retrieval import Representation, hit_ranks, hit_rates, nearest, retrieve, view_poses
+from vvipe.retrieval import HitRanks, Representation, hit_ranks, nearest, retrieve, view_poses
 from vvipe.systems.matching import MatchProbability, sampled_probability
 
 PAIRS = [(0, 1), (1, 0)]
@@ -22,9 +22,15 @@ def random_vectors(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 def test_perfect_embedding_always_hits():
-    poses = normalize_3d(random_poses(30))
-    vectors = random_vectors(30, 8).expand(3, -1, -1)
-    assert hit_rates(vectors, poses, [(0, 1), (2, 0)], ks=(1, 5)) == {1: 1.0, 5: 1.0}
+    cameras = [Representation(random_vectors(30, 8))] * 3
+    found = hit_ranks(cameras, [(0, 1), (2, 0)], matcher=PoseMatcher(random_poses(30)))
+    assert (found.rate(1), found.rate(5)) == (1.0, 1.0)
+
+
+def test_rate_is_the_share_of_queries_found_among_the_k_nearest():
+    ranks = torch.tensor([[0, 4, 20], [5, 0, 1]])
+    found = HitRanks(ranks, ranks, 20)
+    assert [found.rate(k) for k in (1, 5, 20)] == pytest.approx([2 / 6, 4 / 6, 5 / 6])
 
 
 @pytest.mark.parametrize("leaves_self_out", [False, True])
@@ -61,8 +67,8 @@ def test_leaving_self_out_changes_nothing_else():
 
 
 def test_more_ks_than_poses_is_no_error():
-    poses = normalize_3d(random_poses(3))
-    assert hit_rates(random_vectors(2, 3, 4), poses, [(0, 1)], ks=(20,)) == {20: 1.0}
+    cameras = [Representation(camera) for camera in random_vectors(2, 3, 4)]
+    assert hit_ranks(cameras, [(0, 1)], matcher=PoseMatcher(random_poses(3))).rate(20) == 1.0
 
 
 def test_one_pose_finds_itself_and_nothing_without_itself():
