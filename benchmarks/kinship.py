@@ -40,7 +40,7 @@ class PairMeasure:
 
     Attributes:
         kinship: What they have in common.
-        distance: Mean expected NP-MPJPE along the path.
+        distance: Mean expected NP-MPJPE along the path, as the score counts it.
         plain_cost, mirrored_cost: Mean distance along the path to the query, and to its mirror image.
         asymmetry: Mean distance of the query to its mirror image.
         timing: Timing score.
@@ -201,4 +201,4 @@ def _measure(kinship: Kinship, ref: PoseTrack, query: PoseTrack, embedder: Embed
     plain, mirrored = (float(np.nanmean(result.distance)) for result in both)
     verdict = judge_mirror(plain, mirrored, asymmetry=asymmetry, evidence=evidence)
     chosen = both[1] if verdict.is_mirrored else both[0]
-    return PairMeasure(kinship, float(np.nanmean(chosen.distance)), plain, mirrored, asymmetry, chosen.timing_score)
+    return PairMeasure(kinship, chosen.path_distance, plain, mirrored, asymmetry, chosen.timing_score)

@@ -16,7 +16,7 @@ from poseflow.match_records import Occurrence, Side
 from poseflow.mirror import MIRROR_CHOICES, Mirror, MirrorVerdict, judge_mirror
 from poseflow.occurrences import find_occurrences
 from poseflow.records import EmbeddingTrack, MatchResult
-from poseflow.score import MatchDefaults, match_defaults
+from poseflow.score import MatchDefaults, match_defaults, path_distance
 from poseflow.tempo import moving_times, overall_tempo, pauses, tempo_changes, timing_score
 from poseflow.time_alignment import PathSettings, TimeAlignment, align_in_time
 
@@ -93,7 +93,8 @@ def match(
     distance, probability = path_figures(scorer, alignment.ref_values, alignment.query_values)
     is_moving = ~(alignment.ref_pauses | alignment.query_pauses)
     tempo = overall_tempo(*moving_times(alignment))
-    score = defaults.score(float(np.nanmean(distance[is_moving])))
+    scored = path_distance(alignment)
+    score = defaults.score(scored)
     return MatchResult(
         score=score,
         pose_score=score,
@@ -120,6 +121,7 @@ def match(
         tempo_changes=tempo_changes(alignment),
         occurrences=_occurrences(ref, compared, scorer, defaults, settings) if settings.find_all else (),
         motion_gain=motion_gain(alignment, scorer),
+        path_distance=scored,
     )
 
 
@@ -177,8 +179,8 @@ def _occurrences(
 
     def figures(found: TimeAlignment) -> tuple[float, float]:
         moving = ~(found.ref_pauses | found.query_pauses)
-        distance, probability = path_figures(scorer, found.ref_values[moving], found.query_values[moving])
-        return defaults.score(float(np.nanmean(distance))), float(np.nanmean(probability))
+        _, probability = path_figures(scorer, found.ref_values[moving], found.query_values[moving])
+        return defaults.score(path_distance(found)), float(np.nanmean(probability))
 
     def accept(found: TimeAlignment) -> bool:
         is_seen = found.consumed_coverage > 0 and found.consumed_coverage >= settings.min_coverage

@@ -243,7 +243,7 @@ class MatchResult:
     """How alike the movements of two people are, and which moment of one belongs to which of the other.
 
     Attributes:
-        score: 0 to 100, from the mean of `distance` outside pauses: 100 = one person repeating a movement, 60 =
+        score: 0 to 100, from `path_distance`: 100 = one person repeating a movement, 60 =
             another competent person, 0 = another movement.
         pose_score: 0 to 100, how alike the poses are at aligned times; it is the score, which the others stand beside.
         timing_score: 0 to 100, how even the tempo is along the path, less the share of pauses: 100 = one tempo
@@ -269,6 +269,7 @@ class MatchResult:
         matrix: The scores of all pairs of people that were compared, if the clips hold people to choose from.
         motion_gain: How much nearer aligned moments are than the same moments in any order, torso lengths: what the
             movement, rather than the mere pose, has to do with the likeness; about 0 where one of the two stands still.
+        path_distance: Mean expected NP-MPJPE along the path, as the score counts it (`poseflow.score.path_distance`).
         feedback: What to tell the person of the query, if that was asked for (`poseflow.feedback`).
     """
 
@@ -299,6 +300,7 @@ class MatchResult:
     matrix: ScoreMatrix | None = None
     feedback: Feedback | None = None
     motion_gain: float = math.nan
+    path_distance: float = math.nan
 
     def __post_init__(self) -> None:
         _check_shape("MatchResult", "ref_s", self.ref_s, (None,))

@@ -24,7 +24,7 @@ from poseflow.match import (
 )
 from poseflow.occurrences import find_occurrences
 from poseflow.records import EmbeddingTrack
-from poseflow.score import match_defaults
+from poseflow.score import match_defaults, path_distance
 from poseflow.search_result import Hit
 from poseflow.tempo import moving_times, overall_tempo
 from poseflow.time_alignment import EXACT_CELLS, PathSettings, TimeAlignment
@@ -109,7 +109,7 @@ class PlaceFinder:
             person_id=entry.track.person_id,
             start_s=float(place.query_s[0]),
             end_s=float(place.query_s[-1]) + place.step_s,
-            score=self._defaults.score(mean),
+            score=self._defaults.score(path_distance(place)),
             match_probability=likely,
             distance=mean,
             tempo=overall_tempo(*moving_times(place)),

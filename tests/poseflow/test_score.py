@@ -1,12 +1,15 @@
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import poseflow
-from poseflow.score import DEFAULTS_FILE, MatchDefaults, match_defaults, read_defaults
+from poseflow.score import DEFAULTS_FILE, MatchDefaults, match_defaults, path_distance, read_defaults
+from poseflow.time_alignment import align_in_time
+from poseflow.time_series import TimeSeries
 from vvipe import Embedder
 
 EVALUATION_ONLY = re.compile("hdm.?05|mocap6", re.IGNORECASE)
@@ -22,7 +25,7 @@ def test_score_is_linear_between_the_anchors():
     distances = [0.0, 0.1, 0.125, 0.15, 0.2, 0.25]
     assert [defaults.score(d) for d in distances] == pytest.approx([100, 99.5, 79.75, 60, 30.25, 0.5])
     assert np.isnan(defaults.score(float("nan")))
-    assert defaults.signature == "0.100/0.150/0.250/tail0.5"
+    assert defaults.signature == "0.100/0.150/0.250/harmonic/tail0.5"
 
 
 def test_score_falls_with_every_step_and_never_leaves_0_to_100():
@@ -30,6 +33,17 @@ def test_score_falls_with_every_step_and_never_leaves_0_to_100():
     scores = [defaults.score(d) for d in np.linspace(0, 3, 400)]
     assert (np.diff(scores) < 0).all()
     assert scores[0] == 100 and scores[-1] > 0
+
+
+def test_what_is_scored_is_the_harmonic_mean_of_what_was_seen_outside_pauses():
+    time_s = np.arange(60) / 30
+    series = TimeSeries(time_s, np.stack([time_s, 0 * time_s], axis=1), np.ones(60, bool))
+    found = align_in_time(series, series, distance=lambda a, b: np.abs(a - b).sum(1))
+    distances = np.tile([0.1, 0.2, np.nan, 9.0], 15)
+    pauses = np.tile([False, False, False, True], 15)
+    told = replace(found, distance=distances, ref_pauses=pauses, query_pauses=np.zeros(60, bool))
+    assert path_distance(told) == pytest.approx(2 / (1 / 0.1 + 1 / 0.2))
+    assert np.isnan(path_distance(replace(told, distance=np.full(60, np.nan))))
 
 
 def test_outer_anchors_are_100_and_0_in_whole_numbers():
