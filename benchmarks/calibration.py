@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
 from poseflow_benchmarks.machine import Machine, this_machine
 from poseflow_benchmarks.open_sets import Input, RetrievalSet, carve_out_sets, open_sets
 from poseflow_benchmarks.retrieval import NOISE_SEED
 from scipy.special import expit
 from scipy.stats import rankdata, spearmanr
+from torch import Tensor
 
 from vvipe.calibration import calibration_error, fit_logistic
 from vvipe.embedder import Embedder
@@ -93,14 +95,14 @@ def run_calibration(mocap: Path, *, embedder: Embedder, seed: int = NOISE_SEED) 
     """The model's probabilities on HDM05 under the eleven cameras beside a constant and the distance alone."""
     known, unseen = carve_out_sets(mocap)[1], open_sets(mocap)[1]
     rows: list[CalibrationRow] = []
-    ambiguity: list[AmbiguityRow] = []
+    ambiguous: list[AmbiguityRow] = []
     for fitted_on, tested_on in zip(known.inputs(seed=seed), unseen.inputs(seed=seed), strict=True):
         learnt = view_pairs(embedder, known, fitted_on, seed=seed)
         tested = view_pairs(embedder, unseen, tested_on, seed=seed)
         for kind in tested:
             rows += _judge(embedder, tested_on.source, kind, learnt[kind], tested[kind])
-        ambiguity += _ambiguity(embedder, unseen, tested_on)
-    return CalibrationReport(tuple(rows), tuple(ambiguity), embedder.model_id, seed, this_machine())
+        ambiguous += _ambiguity_rows(embedder, unseen, tested_on)
+    return CalibrationReport(tuple(rows), tuple(ambiguous), embedder.model_id, seed, this_machine())
 
 
 def view_pairs(embedder: Embedder, retrieval_set: RetrievalSet, given: Input, *, seed: int) -> dict[str, ViewPairs]:
@@ -153,22 +155,28 @@ def area_under_curve(score: NDArray, truth: NDArray[np.bool_]) -> float:
     return float((rankdata(score)[truth].sum() - n_true * (n_true + 1) / 2) / (n_true * n_false))
 
 
-def _ambiguity(embedder: Embedder, retrieval_set: RetrievalSet, given: Input) -> list[AmbiguityRow]:
+def ambiguity(
+    poses: Float[Tensor, "N 17 3"], keypoints: Float[Tensor, "N 13 2"], *, count: int = _NEIGHBOURS
+) -> Float[Tensor, " N"]:
+    """Mean NP-MPJPE of each view's pose to those of the `count` views of the same camera with the nearest 2D."""
+    flat = keypoints.nan_to_num(0.0).flatten(1)
+    found = nearest(flat, flat, count=count + 1)[:, 1:]
+    target = poses[:, None].expand(-1, found.shape[1], -1, -1)
+    return np_mpjpe(poses[found.flatten()], target.flatten(0, 1)).reshape(found.shape).mean(1)
+
+
+def _ambiguity_rows(embedder: Embedder, retrieval_set: RetrievalSet, given: Input) -> list[AmbiguityRow]:
     """Pr-VIPE's Figs. 5 to 8 in figures: does uncertainty grow where one 2D view fits many 3D poses?"""
-    poses = retrieval_set.views.poses
     spread, uncertainty = [], []
     for keypoints, scores in zip(given.keypoints, given.scores, strict=True):
-        flat = keypoints.nan_to_num(0.0).flatten(1)
-        found = nearest(flat, flat, count=_NEIGHBOURS + 1)[:, 1:]
-        target = poses[:, None].expand(-1, _NEIGHBOURS, -1, -1).flatten(0, 1)
-        spread.append(np_mpjpe(poses[found.flatten()], target).reshape(-1, _NEIGHBOURS).mean(1).numpy())
+        spread.append(ambiguity(retrieval_set.views.poses, keypoints).numpy())
         uncertainty.append(embedder.predict(keypoints.numpy(), scores.numpy(), "coco13").uncertainty)
-    ambiguity, expected = np.concatenate(spread), np.concatenate(uncertainty)
+    measured, expected = np.concatenate(spread), np.concatenate(uncertainty)
     known = np.isfinite(expected)
-    ambiguity, expected = ambiguity[known], expected[known]
-    correlation = float(spearmanr(ambiguity, expected).statistic)
-    fifths = np.array_split(np.argsort(ambiguity), 5)
+    measured, expected = measured[known], expected[known]
+    correlation = float(spearmanr(measured, expected).statistic)
+    fifths = np.array_split(np.argsort(measured), 5)
     return [
-        AmbiguityRow(given.source, n, float(ambiguity[rows].mean()), float(expected[rows].mean()), correlation)
+        AmbiguityRow(given.source, n, float(measured[rows].mean()), float(expected[rows].mean()), correlation)
         for n, rows in enumerate(fifths, start=1)
     ]

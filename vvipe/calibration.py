@@ -127,7 +127,12 @@ def fit_logistic(features: NDArray, labels: NDArray) -> NDArray:
 
 
 def calibration_error(probability: NDArray, is_match: NDArray, *, bins: int = 15) -> float:
-    """Expected calibration error: mean |predicted - observed| frequency over bins of equal mass."""
+    """Expected calibration error: mean |predicted - observed| frequency over bins of equal mass.
+
+    Equal probabilities share their observed frequency, so that the order of the pairs tells nothing.
+    """
+    _, value = np.unique(probability, return_inverse=True)
+    observed = (np.bincount(value, weights=is_match) / np.bincount(value))[value]
     groups = [rows for rows in np.array_split(np.argsort(probability, kind="stable"), bins) if len(rows)]
-    gaps = [abs(probability[rows].mean() - is_match[rows].mean()) * len(rows) for rows in groups]
+    gaps = [abs(probability[rows].mean() - observed[rows].mean()) * len(rows) for rows in groups]
     return float(sum(gaps) / len(probability))

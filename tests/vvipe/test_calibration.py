@@ -79,6 +79,22 @@ def test_nan_stays_nan(world):
     assert np.isnan(_fit(world).match_probability(np.array([np.nan]), 0.1, 0.1)).all()
 
 
+def test_a_constant_that_is_the_base_rate_is_calibrated_however_the_pairs_are_sorted():
+    is_match = np.arange(1000) < 200
+    assert calibration_error(np.full(1000, 0.2), is_match) == pytest.approx(0)
+    assert calibration_error(np.full(1000, 0.5), is_match[::-1]) == pytest.approx(0.3)
+
+
+def test_order_of_pairs_of_equal_probability_tells_nothing():
+    rng = np.random.default_rng(0)
+    probability = np.round(rng.uniform(size=3000), 1)
+    is_match = rng.uniform(size=3000) < probability**2
+    shuffled, by_truth = rng.permutation(3000), np.argsort(is_match, kind="stable")
+    expected = calibration_error(probability, is_match)
+    for order in (shuffled, by_truth):
+        assert calibration_error(probability[order], is_match[order]) == pytest.approx(expected)
+
+
 def test_calibration_error_of_a_known_case():
     probability = np.array([0.95] * 10 + [0.05] * 10)
     is_match = np.array([True] * 5 + [False] * 5 + [False] * 10)
