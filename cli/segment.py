@@ -165,6 +165,8 @@ def _keep_model(
     fit: Sequence[str], actions: str | None, output: str | None, names: dict[str, str], *, people: People,
     embedder: Embedder, settings: SegmentSettings, as_json: bool,
 ) -> None:  # fmt: skip
+    from poseflow.batch import Job, run_batch
+    from poseflow.errors import BatchError
     from poseflow.output import check_writable
     from poseflow.segment_files import clips_of
     from poseflow.segmentation.action_model import fit_actions
@@ -173,15 +175,22 @@ def _keep_model(
     if output is None:
         raise click.UsageError("a kept model needs a file: -o actions.model")
     check_writable(output)
+    batch = run_batch([Job(path, Path(output)) for path in clips_of(fit)], lambda job: people(job.source)[1])
+    for job, error in batch.failed:
+        click.echo(f"{job.source}: {error}", err=True)
+    if batch.failed and not batch.done:
+        raise batch.failed[0][1]
     if actions is not None:
         model = read_actions(actions)
     else:
-        tracks = [people(path)[1] for path in clips_of(fit)]
-        model = fit_actions(tracks, embedder=embedder, settings=settings)
+        model = fit_actions([track for _, track in batch.done], embedder=embedder, settings=settings)
     model = model.renamed(names)
     write_actions(output, model)
     told = {"output": output, "labels": list(model.names), "sha256": model.sha256}
     click.echo(json.dumps(told) if as_json else f"{output}: {len(model.names)} labels: {', '.join(model.names)}")
+    if batch.failed:
+        raise BatchError(f"{len(batch.failed)} of {len(batch.failed) + len(batch.done)} clips failed, for the reasons "
+                         "above; the model was made of the others")  # fmt: skip
 
 
 def _segment(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from poseflow.costs import PairDistance
 from poseflow.embedding_cost import PairScorer, embedding_cost, series_of
-from poseflow.errors import NoPathError, NothingToScoreError
+from poseflow.errors import ModelMismatchError, NoPathError, NothingToScoreError
 from poseflow.motif import Motif, MotifSettings, find_motif, find_place
 from poseflow.records import EmbeddingTrack
 from poseflow.score import match_defaults
@@ -49,7 +49,7 @@ class Repetition:
 
 @dataclass(frozen=True)
 class CountSettings:
-    """When a stretch counts as a repetition; chosen on compositions of CMU takes (`poseflow bench count --on development`).
+    """When a stretch counts as a repetition; chosen with `poseflow bench count --on development`.
 
     Attributes:
         motif: What counts as a movement done again.
@@ -80,7 +80,14 @@ def count_repetitions(
 
     Raises:
         NothingToScoreError: The track, or `ref`, has no valid frame.
+        ModelMismatchError: The track, or `ref`, was made by another model.
     """
+    for one in (track,) if ref is None else (track, ref):
+        if one.model != embedder.model_id:
+            raise ModelMismatchError(
+                f"a clip was embedded by {one.model}, the model here is {embedder.model_id}: embed the clip again, "
+                "or name its model with --model"
+            )
     clip = series_of(track)
     if not clip.is_seen.any():
         raise NothingToScoreError("no usable pose in the clip: too little of the person was seen")
@@ -95,8 +102,10 @@ def count_repetitions(
         return ()
     path = PathSettings(tempo_charge=settings.tempo_charge, open_clip="query")
     windows = [_room(places, number, _length_s(pattern)) for number in range(len(places))]
-    found = [_aligned(pattern, clip.between(*window), cost, path) for window in windows]
-    return _described([place for place in found if place is not None], embedder, has_ref=ref is not None)
+    aligned = [_aligned(pattern, clip.between(*window), cost, path) for window in windows]
+    unlike = match_defaults(embedder).other_movement if ref is not None else np.inf
+    found = [place for place in aligned if place is not None and place.cost < unlike]
+    return _described(found, embedder, has_ref=ref is not None)
 
 
 def _like_reference(

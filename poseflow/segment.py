@@ -160,8 +160,9 @@ def timeline(track: EmbeddingTrack, found: Labelling, *, signature: str) -> Time
         begin_s = max(float(found.grid.time_s[start] - STEP_S / 2), float(track.time_s[0]))
         is_last = number == len(spans) - 1 and end == len(found.labels)
         touches = number + 1 < len(spans) and spans[number + 1][0] == end
+        # Where the next one follows at once, its own start to the last bit: no overlap by rounding.
         end_s = last_s if is_last else float(found.grid.time_s[end - 1] + STEP_S / 2)
-        end_s = end_s if touches else min(end_s, last_s)
+        end_s = float(found.grid.time_s[end] - STEP_S / 2) if touches else min(end_s, last_s)
         confidence = float(agrees[start:end].mean())
         segments.append(Segment(begin_s, end_s, found.names[label], confidence))
         keys.append(_key_s(track, found, start, end))
