@@ -103,4 +103,4 @@ def _in_a_row(grids: Sequence[PoseGrid], gap: int) -> PoseGrid:
                         zip(parts, behind, strict=True)])
         for parts in zip(*((grid.values, grid.is_seen, grid.source) for grid in grids), strict=True)
     )  # fmt: skip
-    return PoseGrid(STEP_S * np.arange(len(values)), values, seen, source)
+    return PoseGrid(STEP_S * np.arange(len(values), dtype=np.float64), values, seen, source)

@@ -2,8 +2,9 @@
 
 .venv/bin/python scripts/choose_segment_settings.py --mocap FOLDER
 
-Five minutes. Only CMU takes are read, and of them those that are not kept for tests. Each setting is tried at a few
-values, the others as they are; a value is taken where the mean of MoF and F1@50, K given and not, rises by LEAST_GAIN.
+About three minutes of one core. Only CMU takes are read, and of them those that are not kept for tests. Each setting
+is tried at a few values, the others as they are; a value is taken where the mean of MoF and F1@50, K given and not,
+rises by LEAST_GAIN.
 The outcome goes to poseflow/segment_defaults.json: put what it chose into poseflow/segmentation, which a test compares.
 The windows of the methods that stand beside ours in `poseflow bench segmentation` are chosen in the same way.
 """
@@ -32,8 +33,12 @@ SOURCES: tuple[Noise | None, ...] = (None, "D1")
 LEAST_GAIN = 0.01
 """Less than that is the luck of ten sequences."""
 WINDOWS_S = (0.0, 1.0, 2.0, 4.0)
-_GRID = {"use_orientation": (True, False), "speed_weight": (0.0, 1.0, 2.0)}
-_WORDS = {"words": (32, 64, 128), "sharpness": (1.0, 2.0, 4.0), "window_s": (1.5, 2.5, 4.0)}
+_GRID: Mapping[str, Sequence[Any]] = {"use_orientation": (True, False), "speed_weight": (0.0, 1.0, 2.0)}
+_WORDS: Mapping[str, Sequence[Any]] = {
+    "words": (32, 64, 128),
+    "sharpness": (1.0, 2.0, 4.0),
+    "window_s": (1.5, 2.5, 4.0),
+}
 _PLAIN: Mapping[str, Sequence[Any]] = {
     "method": METHODS,
     "threshold": (0.75, 0.85, 0.95),
@@ -85,7 +90,7 @@ def choose(films: Sequence[Film]) -> tuple[SegmentSettings, dict[str, float]]:
     best = SegmentSettings()
     highest = score_ours(films, best)
     tried = {"defaults before": round(highest, 4)}
-    for name, values in (_PLAIN | _GRID | _WORDS).items():
+    for name, values in {**_PLAIN, **_GRID, **_WORDS}.items():
         for value in values:
             other = changed(best, name, value)
             if other == best:
