@@ -54,7 +54,7 @@ def steering_of(clip: TimeSeries, distance: PairDistance) -> Callable[[NDArray],
         return lambda distances: distances
     one = clip.values[clip.is_seen][:1]
     nearest = float(distance(one, one)[0]) if len(one) else 0.0
-    return partial(distance.steer, nearest=nearest)
+    return partial(distance.steer, nearest=0.0 if np.isnan(nearest) else nearest)
 
 
 def cost_matrix(ref: TimeSeries, query: TimeSeries, *, distance: PairDistance) -> NDArray[np.float64]:
