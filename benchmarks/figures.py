@@ -17,8 +17,7 @@ from poseflow_benchmarks.machine import Machine, this_machine
 from poseflow_benchmarks.open_sets import RetrievalSet, make_set, read_part, recording_of
 
 from poseflow.draw_figures import Panel, draw_panels, seen_obliquely, write_picture
-from poseflow.errors import OutputError
-from poseflow.output import check_writable
+from poseflow.output import check_writable, make_folder
 from vvipe.cameras import UNSEEN_RIG
 from vvipe.datasets.mocap import MocapSequence
 from vvipe.embedder import Embedder
@@ -128,10 +127,7 @@ def run_figures(mocap: Path, output: Path, *, embedder: Embedder, seed: int = 0)
 
 
 def _make_folder(output: Path, names: tuple[str, ...]) -> list[Path]:
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{output}: the folder cannot be made ({error.strerror}); choose another one") from error
+    make_folder(output)
     paths = [output / f"{name}.png" for name in names]
     for path in paths:
         check_writable(path)

@@ -14,8 +14,10 @@ def command() -> None:
 
 
 def _rebuild(source: str, folder: Path, output: Path, as_json: bool) -> None:
+    from poseflow.output import check_writable
     from vvipe.datasets.rebuild import rebuild
 
+    check_writable(output)
     report = rebuild(source, folder, output)
     click.echo(json.dumps(report.to_json()) if as_json else report.to_text())
 

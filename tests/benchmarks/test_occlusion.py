@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import json
+
+import numpy as np
 import torch
+from mocap_files import write_npz
 from poseflow_benchmarks.occlusion import hidden_joints, hide, occlusion_rows
 from poseflow_benchmarks.open_sets import make_set
 from poseflow_benchmarks.retrieval import KeypointSystem
+from poseflow_cli.main import main
 from poses import random_poses
+from tiny_model import save_tiny_model
 
 from vvipe.cameras import TRAINING_RIG
 from vvipe.datasets.mocap import MocapSequence
@@ -50,3 +56,22 @@ def test_rows_fall_as_more_is_hidden():
     whole, few = rows["nothing"].hit1["own all/GT"], rows["5 of 13"].hit1["own all/GT"]
     assert rows["nothing"].valid == 1.0 and rows["5 of 13"].valid < 1.0
     assert few < whole
+
+
+def test_command_sets_the_model_beside_keypoints_with_every_way_of_hiding(tmp_path, capsys):
+    people = {"cmu": "cmu06", "cmu_more": "cmu02", "hdm05": "bd"}
+    for seed, (name, subject) in enumerate(people.items()):
+        path = write_npz(tmp_path / f"{name}.npz", takes=1, frames=36, seed=seed)
+        with np.load(path) as arrays:
+            np.savez(path, **(dict(arrays) | {"subjects": np.array([subject])}))
+    model = save_tiny_model(tmp_path)
+    assert main(["bench", "occlusion", "--mocap", str(tmp_path), "--model", str(model), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    hidden = ["nothing", "1 of 13", "3 of 13", "5 of 13", "legs", "left side", "right side", "head and arms"]
+    assert [(r["system"], r["hidden"]) for r in rows] == [(s, h) for s in ("2D keypoints", "tiny") for h in hidden]
+    columns = {f"{c}/{s}" for c in ("HDM05 all", "HDM05 unseen") for s in ("GT", "D1")}
+    assert all(set(r["hit1"]) == columns for r in rows)
+    # What can be used does not hang on the system.
+    assert [r["valid"] for r in rows[:8]] == [r["valid"] for r in rows[8:]]
+    assert main(["bench", "occlusion", "--mocap", str(tmp_path), "--model", str(model)]) == 0
+    assert "| 5 of 13 | tiny |" in capsys.readouterr().out

@@ -25,3 +25,10 @@ def test_wrong_folder_is_a_message_that_says_where_the_files_are_had(tmp_path, c
 def test_output_of_another_kind_is_wrong_usage(tmp_path, capsys):
     assert main(["data", "cmu", "--from", str(tmp_path), "-o", str(tmp_path / "x.csv")]) == 2
     assert ".npz" in capsys.readouterr().err
+
+
+def test_an_output_that_cannot_be_written_is_told_before_anything_is_read(tmp_path, capsys):
+    (tmp_path / "02_01.amc").write_text("damaged")
+    assert main(["data", "cmu", "--from", str(tmp_path), "-o", str(tmp_path / "none" / "x.npz")]) == 1
+    message = capsys.readouterr().err
+    assert "none does not exist" in message and "02_01" not in message
