@@ -73,8 +73,8 @@ def videopose_takes(archives: Archives, choice: FrameChoice) -> Iterator[ViewedT
     order = _to_coco13(archives.keypoints, content)
     for subject in SUBJECTS:
         seen_of = _member(archives.keypoints, keypoints, subject)
-        for action, positions in sorted(_member(archives.poses, poses, subject).items()):
-            name = action_name(action)
+        for action, stored in sorted(_member(archives.poses, poses, subject).items()):
+            name, positions = action_name(action), np.asarray(stored)
             if (subject, name) == CORRUPT:
                 continue
             if positions.ndim != 3 or positions.shape[1:] != (32, 3):

@@ -155,6 +155,11 @@ def _mmpose_takes(folder: Path, choice: FrameChoice) -> tuple[tuple[int, ...], l
         if take.subject not in SUBJECTS:
             continue
         kept = [position for position, camera in enumerate(take.cameras) if int(camera) in CAMERAS]
+        if not kept:
+            raise FileFormatError(
+                f"{body.path}: {take.subject} {take.name}: cameras {', '.join(take.cameras)}; expected some of 0 to "
+                "10, the others hang from the ceiling"
+            )
         used.add(tuple(int(take.cameras[position]) for position in kept))
         rows = take.rows[kept][:, choice.rows(take.subject, take.name, take.frames)]
         key = f"{take.subject}_{take.name}_Cam{take.cameras[kept[0]]}"

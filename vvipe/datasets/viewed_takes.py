@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from vvipe.datasets.multiview import MultiViewSet
 from vvipe.datasets.text_lines import read_text
 from vvipe.errors import FileFormatError
-from vvipe.geometry import normalize_3d
+from vvipe.geometry import PELVIS, SPINE, THORAX, normalize_3d
 from vvipe.pose_matches import deduplicate
 
 STRIDE = 10
 """Pr-VIPE's keys step by ten frames whatever the frame rate: 5 Hz at 50 frames a second, 2.5 Hz at 25."""
+
+_TORSO = (PELVIS, SPINE, THORAX)
 
 
 @dataclass(frozen=True)
@@ -118,11 +120,12 @@ def multi_view_set(
     """The takes as one set, poses normalised; the greedy rule of `deduplicate` where the frames were not given.
 
     Raises:
-        FileFormatError: There is no frame.
+        FileFormatError: There is no frame, a pose is not known, or there is one camera alone.
     """
     kept = [take for take in takes if len(take.world)]
     if not kept:
         raise FileFormatError(f"{name}: no frame was chosen; are these the keys of this data set?")
+    _check_takes(name, kept)
     poses = normalize_3d(torch.from_numpy(np.concatenate([take.world for take in kept])).float())
     numbers = torch.repeat_interleave(torch.tensor([len(take.world) for take in kept]))
     keypoints = torch.from_numpy(np.concatenate([take.keypoints for take in kept], axis=1)).float()
@@ -130,3 +133,16 @@ def multi_view_set(
     told = [take.scores for take in kept if take.scores is not None]
     scores = torch.from_numpy(np.concatenate(told, axis=1)).float()[:, rows] if told else None
     return MultiViewSet(name, poses[rows], keypoints[:, rows], scores, chest, numbers[rows])
+
+
+def _check_takes(name: str, takes: Iterable[ViewedTake]) -> None:
+    """An error that names the recording where poses cannot be normalised or nothing can be compared."""
+    for take in takes:
+        which = f"{name}: {take.subject} {take.name}"
+        known = np.isfinite(take.world).all((1, 2)) & (np.ptp(take.world[:, list(_TORSO)], axis=1).max(-1) > 0)
+        if not known.all():
+            bad = f"{(~known).sum()} of {len(known)}"
+            raise FileFormatError(f"{which}: {bad} chosen poses are NaN or a point; is the download whole?")
+        if len(take.keypoints) < 2:
+            count = f"{len(take.keypoints)} camera"
+            raise FileFormatError(f"{which}: {count}; two at least are needed to find the views of one in another")

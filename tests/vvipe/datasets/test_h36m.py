@@ -224,6 +224,23 @@ def test_archive_of_another_layout_is_an_error(tmp_path):
         load_h36m(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("stored", "said"),
+    [
+        ([1, 2], r"data_3d_h36m\.npz: S9 Eating: expected \(T, 32, 3\), got \(2,\)"),
+        (np.full((1, 32, 3), np.nan), "S9 Eating: 1 of 1 chosen poses are NaN or a point"),
+        (np.zeros((1, 32, 3)), "S9 Eating: 1 of 1 chosen poses are NaN or a point"),
+    ],
+)
+def test_poses_that_are_none_are_named_by_their_recording(tmp_path, stored, said):
+    write_videopose(tmp_path, frames=1)
+    poses = np.load(tmp_path / "data_3d_h36m.npz", allow_pickle=True)["positions_3d"].item()
+    poses["S9"]["Eating"] = stored
+    np.savez(tmp_path / "data_3d_h36m.npz", positions_3d=np.array(poses, dtype=object))
+    with pytest.raises(FileFormatError, match=said):
+        load_h36m(tmp_path)
+
+
 def test_mmpose_folder_without_a_file_names_it(tmp_path):
     root = write_h36m_mmpose(tmp_path, frames=1)
     (root / "annotation_body3d" / "cameras.pkl").unlink()

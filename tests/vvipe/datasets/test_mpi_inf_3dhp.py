@@ -78,6 +78,15 @@ def test_ceiling_cameras_are_left_out(tmp_path):
     assert found.n_cameras == 2 and found.name.endswith("(cameras 0, 3)")
 
 
+@pytest.mark.parametrize(
+    ("cameras", "said"),
+    [((11, 12), "S1 Seq1: cameras 11, 12; expected some of 0 to 10"), ((3,), "S1 Seq1: 1 camera; two at least")],
+)
+def test_cameras_that_leave_nothing_to_compare_are_an_error(tmp_path, cameras, said):
+    with pytest.raises(FileFormatError, match=said):
+        load_3dhp(write_3dhp_mmpose(tmp_path, frames=1, cameras=cameras))
+
+
 @pytest.mark.parametrize("layout", ["root", "mmpose_root"])
 def test_keys_choose_the_frames(layout, tmp_path, request):
     keys = tmp_path / "3dhp-train-C0.txt"
