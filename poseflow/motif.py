@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ _OWN_MOVEMENT = 1e-6
 
 @dataclass(frozen=True)
 class MotifSettings:
-    """What counts as a movement done again; chosen on compositions of CMU takes (`poseflow bench count --on development`).
+    """What counts as a movement done again; chosen with `poseflow bench count --on development`.
 
     Attributes:
         step_s: Grid on which the clip is compared with itself; longer clips get a coarser one.
@@ -35,6 +36,7 @@ class MotifSettings:
         likeness: They are if that is so at the best tempo.
         relative: And if they are no farther than this many times the typical one,
         always: or than this share.
+        own_movement: A place moves itself: its frames are at least this share as far apart as the stretch's.
         candidates: Stretches of each length that are looked at closely.
         tempo_charge: Of each step that leaves the stretch's tempo, as a share of the clip's mean distance.
         evidence_s: Least time explained by the places but for the best.
@@ -48,6 +50,7 @@ class MotifSettings:
     likeness: float = 0.65
     relative: float = 2.5
     always: float = 0.3
+    own_movement: float = 0.5
     candidates: int = 7
     tempo_charge: float = 0.05
     evidence_s: float = 0.25
@@ -223,6 +226,7 @@ def _looked_for(grid: _Grid, stretches: Sequence[_Stretch], typical: float, sett
     """Each stretch with its places; the nearest one, which is its own, adds nothing to the score."""
     if not stretches:
         return []
+    sums = _corner_sums(grid.apart)
     starts, frames = (np.array([getattr(s, name) for s in stretches]) for name in ("start", "frames"))
     means, first = warped_costs(grid.apart, starts, frames, charge=settings.tempo_charge * typical)
     found = []
@@ -235,6 +239,8 @@ def _looked_for(grid: _Grid, stretches: Sequence[_Stretch], typical: float, sett
             relative=settings.relative,
             always=settings.always * stretch.within,
         )
+        moving = settings.own_movement * stretch.within
+        places = [place for place in places if _mean_between(sums, place.start, place.end) >= moving]
         gains = [(limit - place.cost) / stretch.within * (place.end - place.start) for place in places]
         found.append(_Found(stretch, tuple(places), sum(gains) - max(gains, default=0.0)))
     return found
@@ -265,8 +271,17 @@ def diagonal_means(matrix: NDArray[np.float64], frames: int) -> NDArray[np.float
 
 def mean_within(matrix: NDArray[np.float64], frames: int) -> NDArray[np.float64]:
     """(N - frames + 1,) mean distance between the frames of each stretch."""
+    i = np.arange(len(matrix) - frames + 1)
+    return np.asarray(_mean_between(_corner_sums(matrix), i, i + frames))
+
+
+def _corner_sums(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N + 1, N + 1) sums of all cells before each row and column."""
     sums = np.zeros((len(matrix) + 1, len(matrix) + 1))
     sums[1:, 1:] = matrix.cumsum(0).cumsum(1)
-    i = np.arange(len(matrix) - frames + 1)
-    j = i + frames
-    return np.asarray((sums[j, j] - sums[i, j] - sums[j, i] + sums[i, i]) / frames**2)
+    return sums
+
+
+def _mean_between(sums: NDArray[np.float64], start: Any, end: Any) -> Any:
+    """Mean of the square block from `start` to `end` on the diagonal."""
+    return (sums[end, end] - sums[start, end] - sums[end, start] + sums[start, start]) / (end - start) ** 2

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 
 from poseflow.records import EmbeddedClip
-from poseflow.repetitions import Repetition
+from poseflow.repetitions import Repetition, least_alike
 from poseflow.report import ReportFiles, write_clip_report
 from poseflow.report.timeline import Lane, Span
 
@@ -48,12 +48,6 @@ def write_count_report(
         video=video,
         show_progress=True,
     )
-
-
-def least_alike(repetitions: Sequence[Repetition]) -> Repetition | None:
-    """The repetition of the lowest likeness; None where there are not two, or all are 100."""
-    lowest = min(repetitions, key=lambda r: r.likeness, default=None)
-    return lowest if lowest is not None and len(repetitions) > 1 and lowest.likeness < 100 else None
 
 
 def repetition_span(repetition: Repetition, *, colour: int, label: str = "") -> Span:

@@ -183,6 +183,12 @@ def _worst_joint(place: TimeAlignment, embedder: RepetitionModel) -> tuple[str, 
     return H36M17.joints[int(apart.argmax())], float(apart.max())
 
 
+def least_alike(repetitions: Sequence[Repetition]) -> Repetition | None:
+    """The repetition of the lowest likeness, the first of equals; None where there are not two, or all round to 100."""
+    lowest = min(repetitions, key=lambda r: r.likeness, default=None)
+    return lowest if lowest is not None and len(repetitions) > 1 and round(lowest.likeness) < 100 else None
+
+
 def count_json(repetitions: tuple[Repetition, ...]) -> dict[str, Any]:
     """The object that `poseflow count --json` prints."""
     return {"count": len(repetitions), "repetitions": [asdict(repetition) for repetition in repetitions]}
@@ -192,10 +198,11 @@ def count_text(repetitions: tuple[Repetition, ...]) -> str:
     """The same for the terminal: a line a repetition, the least alike marked."""
     if not repetitions:
         return "0 repetitions: nothing in the clip is done twice, or like the reference"
-    least = min(r.likeness for r in repetitions)
+    least = least_alike(repetitions)
     lines = [f"{len(repetitions)} repetitions", "  no.  start    end    likeness  farthest off"]
     for number, r in enumerate(repetitions, start=1):
         joint = "" if r.worst_joint is None else f"{r.worst_joint.replace('_', ' ')} ({r.joint_distance:.2f} torso)"
-        mark = "  <- least alike" if r.likeness == least and least < 100 else ""
-        lines.append(f"  {number:3d}  {r.start_s:6.2f}  {r.end_s:6.2f}  {r.likeness:4.0f} / 100  {joint}{mark}")
+        mark = "  <- least alike" if r is least else ""
+        line = f"  {number:3d}  {r.start_s:6.2f}  {r.end_s:6.2f}  {r.likeness:4.0f} / 100  {joint}{mark}"
+        lines.append(line.rstrip())
     return "\n".join(lines)

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from poseflow.errors import NothingToScoreError
+from poseflow.errors import ModelMismatchError, NothingToScoreError
 from poseflow.motif import MotifSettings, diagonal_means, find_motif
 from poseflow.records import EmbeddingTrack
-from poseflow.repetitions import CountSettings, count_json, count_repetitions, count_text
+from poseflow.repetitions import CountSettings, Repetition, count_json, count_repetitions, count_text
 from poseflow.time_series import TimeSeries
 
 
@@ -43,12 +43,63 @@ def _laps(count: int, *, seconds: float = 2.0, rest_s: float = 3.0) -> np.ndarra
     return np.concatenate([rest, np.linspace(0, 2 * np.pi * count, round(30 * seconds * count)), rest])
 
 
-@pytest.mark.parametrize("count", [2, 3, 7, 12])
+@pytest.mark.parametrize("count", [2, 3, 7, 12, 20])
 def test_laps_are_counted(count):
     found = count_repetitions(_track(_laps(count)), embedder=Circle())
     assert len(found) == count
     assert all(r.start_s < r.end_s for r in found)
     assert all(a.end_s <= b.start_s for a, b in zip(found, found[1:], strict=False))
+
+
+def test_starts_and_ends_are_those_of_the_laps():
+    found = count_repetitions(_track(_laps(4)), embedder=Circle())
+    lengths = np.array([r.end_s - r.start_s for r in found])
+    assert np.diff([r.start_s for r in found]) == pytest.approx([2.0] * 3, abs=0.25)
+    assert all(0.8 <= length <= 2.3 for length in lengths)
+    assert found[0].start_s >= 2.7 and found[-1].end_s <= 11.3
+
+
+def test_laps_at_other_speeds_are_counted():
+    rest = np.zeros(60)
+    laps = [np.linspace(0, 2 * np.pi, round(30 * seconds)) for seconds in (2.0, 1.5, 2.8, 2.0, 1.6)]
+    assert len(count_repetitions(_track(np.concatenate([rest, *laps, rest])), embedder=Circle())) == 5
+
+
+def test_a_clip_shorter_than_two_rounds_repeats_nothing():
+    assert count_repetitions(_track(np.linspace(0, 3, 45)), embedder=Circle()) == ()
+
+
+def test_one_repetition_of_a_movement_is_none_without_a_reference():
+    assert count_repetitions(_track(_laps(1)), embedder=Circle()) == ()
+
+
+def test_with_a_reference_each_repetition_has_a_likeness_and_a_worst_joint():
+    ref = _track(np.linspace(0, 2 * np.pi, 60), 1.1)
+    found = count_repetitions(_track(_laps(3)), embedder=Circle(), ref=ref)
+    assert len(found) == 3
+    assert all(r.worst_joint == "left_wrist" for r in found)
+    assert [r.joint_distance for r in found] == pytest.approx([0.1] * 3, abs=0.03)
+
+
+def test_a_reference_that_is_not_done_is_found_nowhere():
+    assert count_repetitions(_track(_laps(3)), embedder=Circle(), ref=_track(np.linspace(0, 6, 60), 5.0)) == ()
+
+
+def test_a_track_of_another_model_is_told():
+    from dataclasses import replace
+
+    other = replace(_track(_laps(2)), model="square")
+    with pytest.raises(ModelMismatchError, match="square"):
+        count_repetitions(other, embedder=Circle())
+    with pytest.raises(ModelMismatchError, match="square"):
+        count_repetitions(_track(_laps(2)), embedder=Circle(), ref=other)
+
+
+def test_text_marks_the_least_alike_but_not_where_all_are_alike():
+    one, other = Repetition(0, 1, 100.0, None, 0.0), Repetition(1, 2, 71.0, "left_wrist", 0.2)
+    assert "<- least alike" in count_text((one, other)).splitlines()[3]
+    assert "least" not in count_text((one, Repetition(1, 2, 99.9, "left_wrist", 0.01)))
+    assert count_text(()).startswith("0 repetitions")
 
 
 def test_a_still_person_repeats_nothing():
@@ -84,8 +135,11 @@ def test_the_repetition_that_is_done_otherwise_is_the_least_alike_and_names_its_
 
 
 def test_nobody_seen_is_an_error():
+    nobody = _track(np.full(60, np.nan))
     with pytest.raises(NothingToScoreError, match="no usable pose"):
-        count_repetitions(_track(np.full(60, np.nan)), embedder=Circle())
+        count_repetitions(nobody, embedder=Circle())
+    with pytest.raises(NothingToScoreError, match="in the reference"):
+        count_repetitions(_track(_laps(2)), embedder=Circle(), ref=nobody)
 
 
 def test_frames_that_were_not_seen_do_not_break_the_count():
