@@ -90,10 +90,14 @@ def load_model(name_or_path: str | Path | None = None) -> Model:
     """
     path = _find(name_or_path)
     card = _read_card(path)
+    try:
+        name, stated = str(card["name"]), card["sha256"]
+        architecture, calibration = Architecture(**card["architecture"]), Calibration.from_dict(card["calibration"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{_card_path(path)}: the model's card is incomplete ({error!r}); restore it") from error
     sha256 = file_sha256(path)
-    if sha256 != card["sha256"]:
-        raise WeightsError(f"{path}: SHA-256 is {sha256}, its card says {card['sha256']}: restore both files together")
-    architecture = Architecture(**card["architecture"])
+    if sha256 != stated:
+        raise WeightsError(f"{path}: SHA-256 is {sha256}, its card says {stated}: restore both files together")
     vae, encoder = PoseVAE(architecture), KeypointEncoder(architecture)
     try:
         tensors = {key: tensor.float() for key, tensor in load_file(path).items()}
@@ -104,12 +108,12 @@ def load_model(name_or_path: str | Path | None = None) -> Model:
     except (SafetensorError, RuntimeError) as error:
         raise WeightsError(f"{path}: weights do not fit the card's architecture ({error})") from error
     return Model(
-        name=card["name"],
+        name=name,
         sha256=sha256,
         architecture=architecture,
         vae=vae.eval().requires_grad_(False),
         encoder=encoder.eval().requires_grad_(False),
-        calibration=Calibration.from_dict(card["calibration"]),
+        calibration=calibration,
         card=card,
     )
 
@@ -144,10 +148,12 @@ def _read_card(path: Path) -> dict[str, Any]:
     card_path = _card_path(path)
     try:
         card = json.loads(card_path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise WeightsError(
             f"{card_path}: the model's card cannot be read ({error}); it belongs beside the weights"
         ) from error
+    if not isinstance(card, dict):
+        raise WeightsError(f"{card_path}: no card of a model; restore the one that belongs to the weights")
     if card.get("card_version") != CARD_VERSION:
         raise WeightsError(
             f"{card_path}: card version {card.get('card_version')}, this poseflow reads {CARD_VERSION}: train it "

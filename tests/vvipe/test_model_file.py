@@ -73,6 +73,33 @@ def test_weights_of_another_architecture_are_refused(saved):
         load_model(saved)
 
 
+@pytest.mark.parametrize("field", ["name", "sha256", "architecture", "calibration"])
+def test_card_without_a_field_is_named_with_what_is_missing(saved, field):
+    card_path = saved.with_suffix(".json")
+    card = json.loads(card_path.read_text())
+    del card[field]
+    card_path.write_text(json.dumps(card))
+    with pytest.raises(WeightsError, match=rf"tiny\.json: .*incomplete.*{field}"):
+        load_model(saved)
+
+
+@pytest.mark.parametrize(
+    "change", [{"architecture": {"depth": 3}}, {"architecture": 7}, {"calibration": {"error": [1, 2, 3]}}]
+)
+def test_card_with_fields_of_another_kind_is_refused(saved, change):
+    card_path = saved.with_suffix(".json")
+    card_path.write_text(json.dumps(json.loads(card_path.read_text()) | change))
+    with pytest.raises(WeightsError, match=r"tiny\.json: .*incomplete"):
+        load_model(saved)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"7", b"{", b"\xff\xfe"])
+def test_card_that_is_none_is_refused(saved, content):
+    saved.with_suffix(".json").write_bytes(content)
+    with pytest.raises(WeightsError, match=r"tiny\.json"):
+        load_model(saved)
+
+
 def test_newer_card_is_refused(saved):
     card_path = saved.with_suffix(".json")
     card_path.write_text(json.dumps(json.loads(card_path.read_text()) | {"card_version": 99}))
