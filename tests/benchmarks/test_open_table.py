@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import get_args
 
 import numpy as np
 import pytest
 from mocap_files import write_npz
 from poseflow_benchmarks import open_plan, open_table
 from poseflow_benchmarks.results import read_row
+from poseflow_benchmarks.trials import TRIALS_FILE, read_trials
 
 from vvipe.recipe import Recipe
-from vvipe.systems.recipe import SystemRecipe
+from vvipe.systems.recipe import Kind, SystemRecipe
 
 
 @pytest.fixture
@@ -89,11 +91,29 @@ def test_every_planned_row_has_its_own_file_and_is_fit_for_json():
     json.dumps([dataclasses.asdict(row.recipe) for row in rows])
 
 
-def test_systems_of_the_papers_get_as_many_trials_each():
-    assert set(open_plan.CHOSEN.values()) <= set(open_plan.TRIALS)
-    for kind, trial in open_plan.CHOSEN.items():
-        if kind != "v-vipe":
-            assert open_plan.baseline(kind, "x").optimization == open_plan.optimization(trial, open_plan.ITERATIONS)
+def test_every_system_had_every_trial_and_was_given_the_best():
+    tried = read_trials(TRIALS_FILE).hit1
+    assert set(tried) == set(open_plan.CHOSEN) == {*get_args(Kind), "v-vipe"}
+    for kind, trials in tried.items():
+        assert set(trials) == set(open_plan.TRIALS)
+        reached = {trial: hit1 for trial, hit1 in trials.items() if hit1 is not None}
+        assert open_plan.CHOSEN[kind] == max(reached, key=lambda trial: reached[trial])
+
+
+def test_every_planned_row_has_its_systems_optimiser_and_as_many_views():
+    for row in open_plan.planned_rows():
+        recipe = row.recipe
+        if isinstance(recipe, SystemRecipe):
+            chosen, optimization, views = open_plan.CHOSEN[recipe.kind], recipe.optimization, 2
+        elif not row.is_ours:
+            chosen, optimization, views = open_plan.CHOSEN["v-vipe"], recipe.stage2, recipe.stage2.n_views
+        else:
+            assert recipe.stage2.batch_size * recipe.stage2.n_views == 512
+            continue
+        settings = {name: getattr(optimization, name) for name in open_plan.TRIALS[chosen]}
+        assert settings == open_plan.TRIALS[chosen]
+        assert optimization.batch_size * views == 512
+        assert optimization.averages_weights
 
 
 def test_ablations_change_one_thing_each():
