@@ -25,8 +25,8 @@ class FeedbackSettings:
 
     max_lines: int = 5
     smooth_s: float = 0.3
-    min_duration_s: float = 0.5
-    max_gap_s: float = 0.4
+    min_duration_s: float = 0.8
+    max_gap_s: float = 0.7
     keep: float = 0.4
     min_share: float = 0.5
     max_widening: float = 2.0

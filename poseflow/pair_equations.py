@@ -35,6 +35,8 @@ class Beliefs(Protocol):
     @property
     def keypoint_sd(self) -> float: ...
     @property
+    def outlier_sd(self) -> float: ...
+    @property
     def bone_sd(self) -> float: ...
     @property
     def length_share(self) -> float: ...
@@ -153,8 +155,12 @@ class _Equations:
         """The keypoints of one view, and where its camera is believed to stand."""
         view = self.estimate.views[number]
         pose_bones = self.estimate.bones if number == 0 else self.turned
+        beliefs = self.beliefs
         seen = view.linearize(
-            poses_of(pose_bones), keypoint_sd=self.beliefs.keypoint_sd, distance=self.beliefs.distance
+            poses_of(pose_bones),
+            keypoint_sd=beliefs.keypoint_sd,
+            outlier_sd=beliefs.outlier_sd,
+            distance=beliefs.distance,
         )
         rows = np.zeros((*seen.residual.shape, self.normal.shape[1]))
         own = slice(_N_OF_BONES + number * _N_CAMERA, _N_OF_BONES + (number + 1) * _N_CAMERA)

@@ -47,6 +47,7 @@ class PairFitSettings:
 
     Attributes:
         keypoint_sd: Error of a keypoint, torso lengths: noise, body proportions, and what the model leaves out.
+        outlier_sd: Keypoints that are farther off than about that, torso lengths, count for little.
         bone_sd: Error of a decoded bone's end, torso lengths.
         length_share: How far a bone may be from its length in the whole clip, as a share of it.
         turn_sd_deg: Of the turns, the Gaussian that pulls them to none at first.
@@ -64,6 +65,7 @@ class PairFitSettings:
     """
 
     keypoint_sd: float = 0.04
+    outlier_sd: float = 0.12
     bone_sd: float = 0.4
     length_share: float = 0.05
     turn_sd_deg: float = 20.0

@@ -107,14 +107,17 @@ class View:
         """The camera turned by rotation vectors (T, 3)."""
         return self.with_rotation(Rotation.from_rotvec(by).as_matrix() @ self.rotation)
 
-    def linearize(self, poses: Array, *, keypoint_sd: float, distance: float) -> Linear:
-        """What the keypoints say of poses (T, 17, 3) seen from `distance` torso lengths; size and place are fitted."""
+    def linearize(self, poses: Array, *, keypoint_sd: float, outlier_sd: float, distance: float) -> Linear:
+        """What the keypoints say of poses (T, 17, 3) seen from `distance` torso lengths; size and place are fitted.
+
+        Keypoints that are off by `outlier_sd`, torso lengths, and more count for less (Geman-McClure).
+        """
         turned = np.einsum("tjk,tik->tji", poses[:, TO_COCO13], self.rotation)
         width = np.maximum(1 + turned[..., 2] / distance, _MIN_WIDTH)[..., None]
         flat = turned[..., :2] / width
         scale, place = _similarity(flat, self.points, self.weights)
         residual = (self.points - place[:, None]) / scale[:, None, None] - flat
-        share = 1 / (1 + (residual**2).sum(-1) / (3 * keypoint_sd) ** 2)
+        share = 1 / (1 + (residual**2).sum(-1) / outlier_sd**2)
         eye = np.broadcast_to(np.eye(2), (*flat.shape[:2], 2, 2))
         across = np.concatenate([eye, -flat[..., None] / distance], -1) / width[..., None]
         by_turn = across @ cross_matrices(-turned)

@@ -41,7 +41,7 @@ UNCERTAIN_PERCENTILE = 99.5
 FLOOR_DEG = 8.0
 """Nobody is corrected by less."""
 ROOT_FACTOR = 1.5
-"""On the 95th percentile for lean and facing: a camera that is not level reads as lean, and it is told nowhere."""
+"""On the 99th percentile for lean and facing: a camera that is not level reads as lean, and it is told nowhere."""
 MAX_S = 8.0
 
 
@@ -157,7 +157,7 @@ def _limits(measured: NDArray[np.float64], percentile: float) -> NDArray[np.floa
     """(A,) that percentile over clips (C, A), left and right as one; lean and facing by ROOT_FACTOR."""
     limits = np.percentile(np.concatenate([measured, measured[:, _OTHER_SIDE]]), percentile, axis=0)
     roots = [column for column, angle in enumerate(ALL_ANGLES) if angle in ROOT_ANGLES]
-    limits[roots] = ROOT_FACTOR * np.percentile(measured[:, roots], 95, axis=0)
+    limits[roots] = ROOT_FACTOR * np.percentile(measured[:, roots], 99, axis=0)
     return limits
 
 

@@ -25,7 +25,7 @@ def projected(poses, rotation, *, distance=8.0):
 
 
 def linearized(view, poses):
-    return view.linearize(poses, keypoint_sd=0.04, distance=8.0)
+    return view.linearize(poses, keypoint_sd=0.04, outlier_sd=0.12, distance=8.0)
 
 
 def test_keypoints_of_any_size_and_place_that_fit_leave_no_residual():
