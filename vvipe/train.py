@@ -17,12 +17,14 @@ from vvipe.datasets.pairs import PoseBank
 from vvipe.datasets.splits import select
 from vvipe.errors import DeviceError, TrainingError
 from vvipe.model_file import file_sha256, save_model
+from vvipe.pose_matches import deduplicate
 from vvipe.recipe import Recipe, load_recipe
 from vvipe.run_folder import claim_folder
 from vvipe.train_stages import train_stages
 
 CALIBRATION_FPS = 5.0
 _HELD_OUT_TAKES = 20
+_MIN_CALIBRATION_POSES = 2
 
 
 def train(
@@ -54,7 +56,8 @@ def train(
     Raises:
         ValueError: Unknown recipe.
         FileFormatError: A data file cannot be read.
-        TrainingError: No poses, a work_dir of another run, or a loss that left the finite numbers.
+        TrainingError: No poses or none to calibrate on, a work_dir of another run, or a loss that left the finite
+            numbers.
         DeviceError: The device is not there.
     """
     recipe = _with_iterations(
@@ -66,8 +69,9 @@ def train(
     files = [*data, body_model] if body_model else data
     claim_folder(work_dir, {"recipe": repr(recipe), "data": [_path_sha256(path) for path in files], "seed": seed})
     bank = PoseBank.from_sequences(training, fps=recipe.fps, universal=recipe.universal, canonical=recipe.canonical)
+    kept_aside = _calibration_bank(held_out)
     vae, encoder = train_stages(recipe, bank, work_dir=work_dir, seed=seed, device=device)
-    pairs = sample_pairs(vae, encoder, PoseBank.from_sequences(held_out, fps=CALIBRATION_FPS), recipe, seed=seed)
+    pairs = sample_pairs(vae, encoder, kept_aside, recipe, seed=seed)
     card = {
         "recipe": dataclasses.asdict(recipe),
         "seed": seed,
@@ -101,6 +105,19 @@ def hold_out(takes: Sequence[MocapSequence]) -> tuple[list[MocapSequence], list[
     if not training:
         raise TrainingError("no takes to train on: every take given belongs to the carve-out or the test split")
     return training, held_out
+
+
+def _calibration_bank(held_out: Sequence[MocapSequence]) -> PoseBank:
+    """The poses to calibrate on; an error, before the long work, where they are too few to fit and to judge."""
+    bank = PoseBank.from_sequences(held_out, fps=CALIBRATION_FPS)
+    count = len(deduplicate(bank.world, bank.sequence))
+    if count < _MIN_CALIBRATION_POSES:
+        names = ", ".join(take.name for take in held_out[:3])
+        raise TrainingError(
+            f"the takes kept aside to calibrate on ({names}) show {count} different pose(s), at least "
+            f"{_MIN_CALIBRATION_POSES} are needed: give more takes, or longer ones"
+        )
+    return bank
 
 
 def _with_iterations(recipe: Recipe, stage1: int | None, stage2: int | None) -> Recipe:

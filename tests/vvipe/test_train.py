@@ -139,6 +139,27 @@ def test_single_take_is_both_training_and_held_out(tmp_path):
     assert hold_out(takes) == (takes, takes)
 
 
+def _frames(path, count):
+    """The file with its first take alone, `count` of its frames a second apart."""
+    arrays = dict(np.load(path))
+    one = {name: arrays[name][:1] for name in ("names", "labels", "subjects")}
+    np.savez(path, **one, poses=arrays["poses"][:count], lengths=np.array([count]), fps=np.array([1.0]))
+    return path
+
+
+def test_too_few_poses_to_calibrate_on_are_told_before_the_training(tmp_path):
+    mocap = _frames(write_npz(tmp_path / "still.npz"), 1)
+    with pytest.raises(TrainingError, match=r"kept aside to calibrate on \(take0\) show 1 different pose.* give more"):
+        _train(mocap, tmp_path / "run")
+    assert not (tmp_path / "run" / "stage1").exists()
+
+
+def test_two_poses_are_enough_to_train_and_to_calibrate(tmp_path):
+    path = _train(_frames(write_npz(tmp_path / "two.npz"), 2), tmp_path / "run")
+    errors = json.loads(path.with_suffix(".json").read_text())["calibration_error"]
+    assert all(0 <= error <= 1 for error in errors.values())
+
+
 @pytest.mark.parametrize("name", recipe_names())
 def test_each_shipped_recipe_loads(name):
     assert isinstance(load_recipe(name), Recipe)
