@@ -33,6 +33,7 @@ from vvipe.model_file import file_sha256
 from vvipe.models.vvipe import KeypointEncoder
 from vvipe.recipe import Recipe
 from vvipe.retrieval import Representation, RetrievalSystem
+from vvipe.run_folder import claim_folder
 from vvipe.systems.recipe import SystemRecipe
 from vvipe.systems.retrieval import LifterSystem, ProbabilisticSystem, vvipe_system
 from vvipe.systems.train import load_system, train_system
@@ -237,7 +238,8 @@ def _train_vvipe(
     seed: int,
     log: CarveOutLog,
 ) -> RetrievalSystem:
-    """V-VIPE by its two stages; loaded where it is done."""
+    """V-VIPE by its two stages; loaded where it is done. Raises TrainingError where the folder holds another run."""
+    claim_folder(work_dir, {"recipe": asdict(recipe), "seed": seed})
     weights = work_dir / "network.safetensors"
     encoder: nn.Module
     if weights.exists():
