@@ -167,7 +167,7 @@ def _align_whole(
     still = [stillness(grid, step_s, distance=distance, typical_cost=typical) for grid in (ref, query)]
     steer = steering_of(ref, distance)
     steered = average_diagonals(steer(cost), taps=context_taps(settings.context_s, step_s))
-    steering = settings.steering(step_s, float(steer(np.float64(typical))))
+    steering = settings.steering(step_s, float(steer(np.array(typical))))
     found = align(steered, open_clip=settings.open_clip, ref_still=still[0], query_still=still[1], steering=steering)
     return found, typical
 
@@ -184,7 +184,7 @@ def _align_long(
     still = [stillness(grid, step_s, distance=distance, typical_cost=typical) for grid in (ref, query)]
     half = max(every, round(CORRIDOR_S / step_s))
     steer = steering_of(ref, distance)
-    steering = settings.steering(step_s, float(steer(np.float64(typical))))
+    steering = settings.steering(step_s, float(steer(np.array(typical))))
     while True:
         width = min(2 * half + 1, len(columns.time_s))
         first = np.clip(centre - half, 0, len(columns.time_s) - width)
