@@ -151,7 +151,13 @@ class Embedder:
 
     @torch.inference_mode()
     def embed_3d(self, poses: Float[NDArray, "N 17 3"]) -> Float[NDArray, "N D"]:
-        """Embeddings of canonical 3D poses (`vvipe.geometry.to_canonical`) by the 3D encoder's mean."""
+        """Embeddings of canonical 3D poses (`vvipe.geometry.to_canonical`) by the 3D encoder's mean.
+
+        Raises:
+            ValueError: The poses are no (N, 17, 3).
+        """
+        if poses.ndim != 3 or poses.shape[1:] != (17, 3):
+            raise ValueError(f"poses: expected (N, 17, 3), got {poses.shape}")
         return self._vae.encode(torch.as_tensor(poses, dtype=torch.float32, device=self._device))[0].cpu().numpy()
 
     def match_probability(

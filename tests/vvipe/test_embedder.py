@@ -126,6 +126,12 @@ def test_wrong_shapes_are_errors(embedder, keypoints, scores):
         embedder.predict(keypoints, scores)
 
 
+@pytest.mark.parametrize("shape", [(2, 16, 3), (17, 3), (2, 17, 2)])
+def test_3d_poses_of_another_shape_are_errors(embedder, shape):
+    with pytest.raises(ValueError, match=r"poses: expected \(N, 17, 3\)"):
+        embedder.embed_3d(np.zeros(shape))
+
+
 def test_unknown_skeleton_is_an_error(embedder):
     with pytest.raises(ValueError, match="coco17"):
         embedder.predict(np.zeros((1, 17, 2)), skeleton="coco")
