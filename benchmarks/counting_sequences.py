@@ -106,7 +106,7 @@ def _parts(movement: str, count: int, others: list[str], generator: np.random.Ge
         return [idle]
 
     sets = min(int(generator.integers(1, MOST_SETS + 1)), count)
-    borders = np.sort(generator.choice(np.arange(1, count), sets - 1, replace=False)) if sets > 1 else []
+    borders = sorted(generator.choice(np.arange(1, count), sets - 1, replace=False).tolist()) if sets > 1 else []
     parts = [Part(IDLE, seconds=1.0), Part(others.pop())] if others else []
     parts += between()
     for size in np.diff([0, *borders, count]) if count else []:

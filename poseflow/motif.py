@@ -50,7 +50,7 @@ class MotifSettings:
     likeness: float = 0.65
     relative: float = 2.5
     always: float = 0.3
-    own_movement: float = 0.5
+    own_movement: float = 0.3
     candidates: int = 7
     tempo_charge: float = 0.05
     evidence_s: float = 0.25

@@ -59,7 +59,7 @@ class CountSettings:
     """
 
     motif: MotifSettings = MotifSettings()
-    reference_likeness: float = 0.75
+    reference_likeness: float = 0.95
     tempo_charge: float = 0.3
 
 
@@ -103,8 +103,9 @@ def count_repetitions(
     path = PathSettings(tempo_charge=settings.tempo_charge, open_clip="query")
     windows = [_room(places, number, _length_s(pattern)) for number in range(len(places))]
     aligned = [_aligned(pattern, clip.between(*window), cost, path) for window in windows]
-    unlike = match_defaults(embedder).other_movement if ref is not None else np.inf
-    found = [place for place in aligned if place is not None and place.cost < unlike]
+    found = [place for place in aligned if place is not None]
+    if ref is not None and min((p.cost for p in found), default=0.0) >= match_defaults(embedder).other_movement:
+        return ()  # not even the nearest is more like the reference than another movement
     return _described(found, embedder, has_ref=ref is not None)
 
 
