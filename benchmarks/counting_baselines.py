@@ -12,6 +12,8 @@ from poseflow.time_series import TimeSeries, resample
 PERIODS_S = (0.4, 8.0)
 """Shortest and longest period that is looked for."""
 _STEP_S = 1 / 30
+_NEARLY = 0.9
+"""A peak of the autocorrelation is one of the highest from this share of the highest one on."""
 _MOVES_SHARE = 0.3
 """A person moves where the features change at this share of their mean rate, within half a second."""
 
@@ -29,7 +31,7 @@ def count_by_spectrum(series: TimeSeries) -> int:
 
 
 def count_by_autocorrelation(series: TimeSeries) -> int:
-    """The time that the person moves, over the lag of the highest peak of the features' autocorrelation."""
+    """The time that the person moves, over the lag of the first of the highest peaks of the autocorrelation."""
     values = _filled(series)
     centred = values - values.mean(0)
     size = 2 * len(centred)
@@ -41,7 +43,8 @@ def count_by_autocorrelation(series: TimeSeries) -> int:
     peaks = lags[(alike[lags] > alike[lags - 1]) & (alike[lags] >= alike[lags + 1])] if len(lags) else lags
     if not len(peaks) or alike[peaks].max() <= 0:
         return 0
-    return round(_moving_s(values) / (float(peaks[alike[peaks].argmax()]) * _STEP_S))
+    first = peaks[np.argmax(alike[peaks] >= _NEARLY * alike[peaks].max())]  # two periods are as alike as one
+    return round(_moving_s(values) / (float(first) * _STEP_S))
 
 
 BASELINES: Mapping[str, Callable[[TimeSeries], int]] = {
