@@ -165,9 +165,8 @@ def write_untrained_rows(laboratory: Laboratory, results: Path, *, report: Calla
             row = replace(row, is_ours=True, train_seed=embedder.card["seed"], config=config)
             write_row(ours, row)
         else:
-            paper = row.system if row.system == "2D keypoints" else None
             name = re.sub(r"[^a-z0-9]+", "-", row.system.removeprefix(f"{embedder.name}: ").lower()).strip("-")
-            write_row(results / f"untrained-{name}.json", replace(row, paper=paper))
+            write_row(results / f"untrained-{name}.json", row)
 
 
 def run_row(row: PlannedRow, laboratory: Laboratory, path: Path) -> None:

@@ -8,8 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-COUNTERPART = {"CMU seen": "H3.6M", "HDM05 all": "3DHP all", "HDM05 unseen": "3DHP unseen"}
-"""Our column -> the column of V-VIPE's Table 1 that it stands for; they print Hit@1, 10 and 20."""
+from poseflow_benchmarks.open_sets import DETECTED
+
+COUNTERPART = {
+    "CMU seen": "H3.6M",
+    "HDM05 all": "3DHP all",
+    "HDM05 unseen": "3DHP unseen",
+    "MPI-INF-3DHP all": "3DHP all",
+    "MPI-INF-3DHP unseen": "3DHP unseen",
+}
+"""Our column -> the column of V-VIPE's Table 1 that it stands for, or is; they print Hit@1, 10 and 20."""
 Hits = tuple[float | None, float | None, float | None]
 
 
@@ -110,5 +118,11 @@ augmentation; Pr-VIPE, tables 3 to 5 and section 4.5, where D = 16 is 73.7 and 3
 
 def published_hits(row: str | None, source: str, label: str) -> Hits | None:
     """The printed Hit@1, 10, 20 beside one of our figures, or None where the papers have none."""
-    printed = PUBLISHED.get(row or "", {}).get(source)
-    return None if printed is None else printed.hits.get(COUNTERPART.get(label, ""))
+    printed = PUBLISHED.get(row or "", {}).get("D1" if source == DETECTED else source)
+    return None if printed is None else printed.hits.get(counterpart(label))
+
+
+def counterpart(label: str) -> str:
+    """The papers' column beside one of ours; empty where there is none."""
+    is_h36m = label.startswith("Human3.6M") and label.endswith(" all")
+    return "H3.6M" if is_h36m else COUNTERPART.get(label, "")

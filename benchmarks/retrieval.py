@@ -242,7 +242,7 @@ def report_on(sets: Sequence[RetrievalSet], *, embedder: Embedder, seed: int = N
         lambda poses: torch.from_numpy(embedder.embed_3d(poses.numpy())),
         sets,
     )
+    keypoints = replace(evaluate_system(KeypointSystem(), sets, seed=seed), paper=KeypointSystem().name)
     return RetrievalReport(
-        (evaluate_system(KeypointSystem(), sets, seed=seed), model, replace(encoded, weights_sha256=embedder.sha256))
-        + tuple(bound_rows(sets))
+        (keypoints, model, replace(encoded, weights_sha256=embedder.sha256)) + tuple(bound_rows(sets))
     )

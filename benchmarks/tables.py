@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from poseflow_benchmarks.bootstrap import paired_bootstrap
-from poseflow_benchmarks.published import ABLATIONS, COUNTERPART, PUBLISHED, Hits, published_hits
+from poseflow_benchmarks.published import ABLATIONS, PUBLISHED, Hits, counterpart, published_hits
 from poseflow_benchmarks.results import RowResult, labels_of
 
 from vvipe.retrieval import KS
@@ -87,7 +87,7 @@ def _source_table(systems: Sequence[System], source: str) -> str:
         heads.append(label)
         printed = [published_hits(s.rows[0].paper, source, label) for s in shown]
         if any(printed):
-            heads.append(f"paper, {COUNTERPART[label]}")
+            heads.append(f"paper, {counterpart(label)}")
         for system, line, hits in zip(shown, cells, printed, strict=True):
             line.append(system.cell(f"{label}/{source}"))
             if any(printed):
@@ -100,7 +100,7 @@ def _source_table(systems: Sequence[System], source: str) -> str:
 def _ablation_table(base: System, ablations: Sequence[System]) -> str:
     """What each change makes of the unchanged system's Hit@1, beside what it makes in the paper."""
     keys = [key for key in base.rows[0].columns if base.has(key)]
-    counterparts = {key: COUNTERPART.get(key.split("/")[0], "") if key.endswith("/D1") else "" for key in keys}
+    counterparts = {key: counterpart(key.split("/")[0]) if key.endswith("/D1") else "" for key in keys}
     changed = [s for s in ablations if s.ablates == base.name and s is not base]
     printed = {key: c for key, c in counterparts.items() if any(c in ABLATIONS.get(s.name, {}) for s in changed)}
     heads, lines = ["change"], [["none: Hit@1 in %"], *([s.name.partition(", ")[2]] for s in changed)]

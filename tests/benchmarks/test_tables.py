@@ -21,6 +21,18 @@ def test_the_papers_figure_stands_beside_ours():
     assert "26.9" not in plain
 
 
+def test_on_the_papers_own_data_their_columns_stand_beside():
+    def line(*keys: str) -> list[str]:
+        return cells(
+            markdown_table([make_row("2D keypoints", {key: [5] for key in keys}, [10], paper="2D keypoints")]),
+            "2D keypoints",
+        )[1:]
+
+    ours = "50.0 / 50.0 / 50.0 / 50.0"
+    assert line("Human3.6M (cpn_ft_h36m_dbb) all/detected") == [ours, "28.7 / 47.1 / 50.9"]
+    assert line("MPI-INF-3DHP chest/D1", "MPI-INF-3DHP all/D1") == [ours, ours, "9.8 / 21.6 / 25.5"]
+
+
 def test_the_papers_mistakes_are_told():
     rows = [make_row(name, [5], [10], paper=name) for name in ("3D lifting", "Pr-VIPE", "2D keypoints")]
     table = markdown_table(rows)
