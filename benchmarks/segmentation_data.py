@@ -6,13 +6,13 @@ Settings are chosen on `development_sequences` alone.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from poseflow_benchmarks.counting_clips import Clips, hdm05_clips
+from poseflow_benchmarks.counting_clips import Clips, cmu_clips, hdm05_clips
 from poseflow_benchmarks.mocap_clips import Noise, View, film, random_view
 from poseflow_benchmarks.synthetic_sequences import IDLE, Part, Sequence3D, compose
 
@@ -20,40 +20,10 @@ from poseflow.embed import steady_track
 from poseflow.errors import FileFormatError
 from poseflow.records import PoseTrack
 from vvipe.datasets.mocap import MocapSequence, read_npz
-from vvipe.datasets.splits import split_of
 
 RATE_HZ = 30.0
-CLIP_S = 4.0
-"""Longer CMU takes are cut into clips of that length; HDM05's are one repetition each."""
 LYING_UP = 0.5
 """Least height of the trunk's direction at which a person stands: nobody idles lying, which is another action."""
-
-CMU_ACTIONS: Mapping[str, tuple[str, ...]] = {
-    "kick": ("soccer - kick ball",),
-    "jump": ("Jump", "forward jump", "jump", "high jump"),
-    "hop": ("Start Hop Stop",),
-    "oiduki": ("Oiduki",),
-    "syutouuke": ("Syutouuke",),
-    "front kick": ("Front Kick",),
-    "round kick": ("Mawashigeri",),
-    "side kick": ("Yokogeri",),
-    "gedanbarai": ("Gedanbarai",),
-    "boxing": ("boxing",),
-    "walk": ("walk", "brisk walk"),
-    "run": ("run", "run/jog"),
-    "wash windows": ("wash windows",),
-    "mop": ("mop floor",),
-    "direct traffic": ("direct traffic, wave, point", "direct traffic, wave"),
-    "pick up": ("Picking up Ball",),
-    "drink": ("drink soda",),
-    "sit": ("sit on stepstool, stand up", "sit on high stool, stand up"),
-    "climb ladder": ("climb ladder",),
-    "wash self": ("wash self",),
-    "laugh": ("laugh",),
-    "cartwheel": ("cartwheel", "cartwheels"),
-    "punch": ("punch/strike",),
-}
-"""Action -> labels of CMU takes that show nothing else."""
 
 
 @dataclass(frozen=True)
@@ -85,20 +55,9 @@ class LabelledSequence:
         return steady_track(track)
 
 
-def action_clips(mocap: Path) -> Clips:
-    """Action -> clips of CMU people and takes that are not kept for tests."""
-    takes = [take for name in ("cmu.npz", "cmu_more.npz") for take in read_npz(mocap / name)]
-    action_of = {label: action for action, labels in CMU_ACTIONS.items() for label in labels}
-    found: Clips = {}
-    for take in takes:
-        if take.label in action_of and split_of(take) != "test":
-            found.setdefault(action_of[take.label], []).extend(_cut(take))
-    return found
-
-
 def development_sequences(mocap: Path, count: int, *, seed: int = 1) -> list[LabelledSequence]:
-    """Compositions of cmu.npz and cmu_more.npz: what settings are chosen on."""
-    return draw_sequences(action_clips(mocap), count, seed=seed)
+    """Compositions of single movements cut out of cmu.npz and cmu_more.npz: what settings are chosen on."""
+    return draw_sequences(cmu_clips(mocap), count, seed=seed)
 
 
 def reported_sequences(mocap: Path, count: int, *, seed: int = 0) -> list[LabelledSequence]:
@@ -171,13 +130,3 @@ def _draw(clips: Clips, number: int, seed: int) -> LabelledSequence:
 def _ends_upright(take: MocapSequence) -> bool:
     trunk = np.asarray(take.poses[-1][8] - take.poses[-1][0], np.float64)
     return bool(trunk[2] / np.linalg.norm(trunk) >= LYING_UP)
-
-
-def _cut(take: MocapSequence) -> list[MocapSequence]:
-    frames = round(CLIP_S * take.fps)
-    if len(take.poses) < 1.6 * frames:
-        return [take]
-    return [
-        replace(take, poses=take.poses[start : start + frames])
-        for start in range(0, len(take.poses) - frames // 2, frames)
-    ]

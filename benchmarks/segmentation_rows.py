@@ -44,8 +44,8 @@ class OtherMethod:
 OTHERS: Mapping[str, OtherMethod] = {
     "k-means": OtherMethod(2.0, SegmentSettings(method="kmeans")),
     "agglomerative": OtherMethod(2.0, SegmentSettings(method="joining")),
-    "TW-FINCH": OtherMethod(2.0, SegmentSettings(method="twfinch")),
-    "HDBSCAN": OtherMethod(1.0, SegmentSettings(method="hdbscan")),
+    "TW-FINCH": OtherMethod(1.5, SegmentSettings(method="twfinch")),
+    "HDBSCAN": OtherMethod(1.5, SegmentSettings(method="hdbscan")),
 }
 EQUAL_PARTS = 6
 """Equal split where nobody knows K: the mean number of actions in the compositions of CMU."""

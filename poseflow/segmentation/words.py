@@ -33,7 +33,7 @@ class WordSettings:
 
     words: int = 64
     sharpness: float = 2.0
-    window_s: float = 2.5
+    window_s: float = 1.5
     hop_s: float = 0.5
 
     def __post_init__(self) -> None:

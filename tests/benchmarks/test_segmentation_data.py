@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 from mocap_files import write_npz
 from poseflow_benchmarks.segmentation_data import (
-    CMU_ACTIONS,
     RATE_HZ,
     LabelledSequence,
-    action_clips,
     draw_sequences,
     mocap6_sequences,
     true_labels,
@@ -64,22 +62,6 @@ def test_each_input_and_camera_shows_the_sequence_otherwise(sequences: list[Labe
     assert not np.allclose(exact.keypoints, other.keypoints, equal_nan=True)
     assert not np.allclose(exact.keypoints, noisy.keypoints, equal_nan=True)
     np.testing.assert_array_equal(noisy.keypoints, sequences[0].filmed("D1").keypoints)
-
-
-def test_clips_of_people_kept_for_tests_are_not_drawn_from(tmp_path: Path) -> None:
-    for number, name in enumerate(("cmu", "cmu_more")):
-        path = write_npz(tmp_path / f"{name}.npz", takes=3, frames=60, seed=number)
-        with np.load(path) as arrays:
-            changed = {"subjects": np.array(["cmu06", "cmu01", "cmu10"]), "labels": np.array(["walk", "walk", "Jump"])}
-            np.savez(path, **(dict(arrays) | changed))
-    clips = action_clips(tmp_path)
-    assert {name: len(own) for name, own in clips.items()} == {"walk": 2, "jump": 2}
-    assert all(clip.subject == "cmu01" for clip in clips["walk"])
-
-
-def test_no_action_of_cmu_has_a_label_of_another() -> None:
-    labels = [label for own in CMU_ACTIONS.values() for label in own]
-    assert len(labels) == len(set(labels))
 
 
 def test_exercises_have_the_labels_of_their_frames_at_30_hz(tmp_path: Path) -> None:
