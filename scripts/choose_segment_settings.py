@@ -78,8 +78,8 @@ def main() -> None:
     chosen, tried = choose(films)
     origin = (
         f"{len(sequences)} compositions of single movements of CMU takes not kept for tests, a random camera "
-        f"each, exact keypoints and noise D1; mean of MoF and F1@50, K given and not; {embedder.model_id}, seed {arguments.seed}; "
-        "scripts/choose_segment_settings.py"
+        f"each, exact keypoints and noise D1; mean of MoF and F1@50, K given and not; {embedder.model_id}, "
+        f"seed {arguments.seed}; scripts/choose_segment_settings.py"
     )
     written = {"chosen": asdict(chosen), "others_window_s": windows, "tried": tried, "origin": origin}
     arguments.output.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
