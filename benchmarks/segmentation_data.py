@@ -85,7 +85,7 @@ def mocap6_sequences(mocap: Path, *, cameras: int = 1, seed: int = 0) -> list[La
         raise FileFormatError(f"{path}: no labels of frames in it ({error})") from error
     ends = np.cumsum([len(take.poses) for take in takes])
     generator = np.random.default_rng(seed)
-    sequences = []
+    sequences: list[LabelledSequence] = []
     for take, own in zip(takes, np.split(labels, ends[:-1]), strict=True):
         every = round(take.fps / RATE_HZ)
         poses, truth = np.asarray(take.poses[::every], np.float64), own[::every].astype(np.int64)

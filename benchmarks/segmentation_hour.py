@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 
 import numpy as np
+from numpy.typing import NDArray
 from poseflow_benchmarks.segmentation_data import RATE_HZ, LabelledSequence
 
 from poseflow.embed import embed_tracks
@@ -41,13 +42,26 @@ class HourFigure:
 
 @dataclass(frozen=True)
 class FixedScorer:
-    """Says of the model only what `segment` asks: its id, and the distance at which poses are as good as the same."""
+    """A model of which only the id and the distance of two like poses are known, all that `segment` asks.
+
+    It travels to another process without weights.
+    """
 
     model_id: str
     unit: float
+    score_anchors: tuple[float, float] = (0.0, 1.0)
 
-    def match_probability(self, a: np.ndarray, b: np.ndarray, **_: object) -> np.ndarray:
-        return np.asarray(np.linalg.norm(a - b, axis=-1) < self.unit, np.float64)
+    def expected_error(
+        self, a: NDArray, b: NDArray, uncertainty_a: NDArray | None = None, uncertainty_b: NDArray | None = None
+    ) -> NDArray:
+        """(N,) the distance in units."""
+        return np.asarray(np.linalg.norm(a - b, axis=-1) / self.unit)
+
+    def match_probability(
+        self, a: NDArray, b: NDArray, uncertainty_a: NDArray | None = None, uncertainty_b: NDArray | None = None
+    ) -> NDArray:
+        """(N,) 1 within a unit, else 0."""
+        return np.asarray(self.expected_error(a, b) < 1, np.float64)
 
 
 def measure_hour(sequences: Sequence[LabelledSequence], *, embedder: Embedder, settings: SegmentSettings) -> HourFigure:

@@ -115,6 +115,7 @@ def test_the_command_prints_a_table_of_the_parts_asked_for(
     out = capsys.readouterr().out
     assert "| D1 | given |" in out and "Per video" not in out
     assert main(["bench", "segmentation", "--mocap", str(tmp_path)]) == 1
+    assert main(["bench"]) == 0 and "  segmentation " in capsys.readouterr().out
 
 
 def described(embedder: Embedder, frames: int = 300) -> tuple[Described, np.ndarray]:
