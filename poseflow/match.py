@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import numpy as np
@@ -90,8 +90,27 @@ def match(
     defaults = match_defaults(scorer)
     alignment, compared, verdict = _align(ref, query, query_mirrored, scorer, defaults, settings)
     _check_coverage(alignment, settings.min_coverage)
+    detectors = (ref_detector, query_detector)
+    signature = match_signature(ref.model, *detectors, settings, defaults)
+    return replace(
+        _result(ref, query, alignment, scorer, defaults, detectors, signature),
+        is_mirrored=verdict.is_mirrored,
+        mirror_margin=verdict.margin,
+        occurrences=_occurrences(ref, compared, scorer, defaults, settings) if settings.find_all else (),
+    )
+
+
+def _result(
+    ref: EmbeddingTrack,
+    query: EmbeddingTrack,
+    alignment: TimeAlignment,
+    scorer: PairScorer,
+    defaults: MatchDefaults,
+    detectors: tuple[str, str],
+    signature: str,
+) -> MatchResult:
+    """What the alignment says: all but the mirror's verdict and the occurrences."""
     distance, probability = path_figures(scorer, alignment.ref_values, alignment.query_values)
-    is_moving = ~(alignment.ref_pauses | alignment.query_pauses)
     tempo = overall_tempo(*moving_times(alignment))
     scored = path_distance(alignment)
     score = defaults.score(scored)
@@ -100,7 +119,7 @@ def match(
         pose_score=score,
         timing_score=timing_score(alignment, tempo=tempo),
         coverage_score=100 * alignment.consumed_coverage,
-        match_probability=float(np.nanmean(probability[is_moving])),
+        match_probability=float(np.nanmean(probability[alignment.is_moving])),
         offset_s=float(np.median(alignment.query_s - alignment.ref_s)),
         tempo=tempo,
         ref_coverage=alignment.ref_coverage,
@@ -112,14 +131,11 @@ def match(
         distance=distance,
         probability=probability,
         model=ref.model,
-        ref_detector=ref_detector,
-        query_detector=query_detector,
-        signature=match_signature(ref.model, ref_detector, query_detector, settings, defaults),
-        is_mirrored=verdict.is_mirrored,
-        mirror_margin=verdict.margin,
+        ref_detector=detectors[0],
+        query_detector=detectors[1],
+        signature=signature,
         pauses=pauses(alignment),
         tempo_changes=tempo_changes(alignment),
-        occurrences=_occurrences(ref, compared, scorer, defaults, settings) if settings.find_all else (),
         motion_gain=motion_gain(alignment, scorer),
         path_distance=scored,
     )
@@ -127,7 +143,7 @@ def match(
 
 def motion_gain(alignment: TimeAlignment, scorer: PairScorer) -> float:
     """Mean distance of all pairs of the path's seen moments, less that of the aligned ones; pauses count nothing."""
-    counts = np.isfinite(alignment.distance) & ~(alignment.ref_pauses | alignment.query_pauses)
+    counts = np.isfinite(alignment.distance) & alignment.is_moving
     every = max(1, int(counts.sum()) // GAIN_MOMENTS)
     ref, query = (values[counts][::every] for values in (alignment.ref_values, alignment.query_values))
     if not len(ref):
@@ -178,7 +194,7 @@ def _occurrences(
     pattern, clip = (query, ref) if is_ref_longer else (ref, query)
 
     def figures(found: TimeAlignment) -> tuple[float, float]:
-        moving = ~(found.ref_pauses | found.query_pauses)
+        moving = found.is_moving
         _, probability = path_figures(scorer, found.ref_values[moving], found.query_values[moving])
         return defaults.score(path_distance(found)), float(np.nanmean(probability))
 

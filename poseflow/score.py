@@ -73,7 +73,7 @@ def path_distance(alignment: TimeAlignment) -> float:
     CMU people who did the same or not, that ranks 0.993 (one camera) and 0.944 (two) of them right, where the plain
     mean with each pose's own uncertainty ranks 0.984 and 0.925.
     """
-    counts = np.isfinite(alignment.distance) & ~(alignment.ref_pauses | alignment.query_pauses)
+    counts = np.isfinite(alignment.distance) & alignment.is_moving
     if not counts.any():
         return float("nan")
     return float(1 / np.mean(1 / np.maximum(alignment.distance[counts], LEAST_DISTANCE)))

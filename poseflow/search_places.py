@@ -99,7 +99,7 @@ class PlaceFinder:
         return place.consumed_coverage > 0 and place.consumed_coverage >= self._settings.min_coverage
 
     def _hit(self, entry: LibraryTrack, place: TimeAlignment) -> Hit:
-        moving = ~(place.ref_pauses | place.query_pauses)
+        moving = place.is_moving
         distance, probability = path_figures(self._embedder, place.ref_values[moving], place.query_values[moving])
         is_known = np.isfinite(distance)
         mean, likely = (float(x[is_known].mean()) if is_known.any() else math.nan for x in (distance, probability))

@@ -51,16 +51,14 @@ def evenness(ref_s: NDArray[np.float64], query_s: NDArray[np.float64], *, step_s
 def timing_score(alignment: TimeAlignment, *, tempo: float) -> float:
     """Score 0 to 100: `evenness` outside the pauses, times the share of the path that is no pause."""
     ref_s, query_s = moving_times(alignment)
-    paused = float((alignment.ref_pauses | alignment.query_pauses).mean())
-    return (1 - paused) * evenness(ref_s, query_s, step_s=alignment.step_s, tempo=tempo)
+    return float(alignment.is_moving.mean()) * evenness(ref_s, query_s, step_s=alignment.step_s, tempo=tempo)
 
 
 def moving_times(alignment: TimeAlignment) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(M,) times of both clips at the steps that are no pause, less the pauses before them."""
-    is_moving = ~(alignment.ref_pauses | alignment.query_pauses)
     ref_lost = np.cumsum(alignment.ref_pauses) * alignment.step_s
     query_lost = np.cumsum(alignment.query_pauses) * alignment.step_s
-    return (alignment.ref_s - ref_lost)[is_moving], (alignment.query_s - query_lost)[is_moving]
+    return (alignment.ref_s - ref_lost)[alignment.is_moving], (alignment.query_s - query_lost)[alignment.is_moving]
 
 
 def pauses(alignment: TimeAlignment) -> tuple[Pause, ...]:
@@ -121,7 +119,7 @@ def _change(alignment: TimeAlignment, first: int, last: int) -> TempoChange:
 
 def _slopes(alignment: TimeAlignment) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Steps of the path (N,), one for each moving frame of the query, and the slope at each."""
-    is_moving = np.flatnonzero(~(alignment.ref_pauses | alignment.query_pauses))
+    is_moving = np.flatnonzero(alignment.is_moving)
     ref_s, query_s = moving_times(alignment)
     frame = np.round(query_s / alignment.step_s).astype(np.int64)
     _, first, which = np.unique(frame, return_index=True, return_inverse=True)

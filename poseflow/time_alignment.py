@@ -73,6 +73,11 @@ class TimeAlignment:
     step_s: float
     typical_cost: float
 
+    @property
+    def is_moving(self) -> NDArray[np.bool_]:
+        """(L,) whether neither clip pauses at that step."""
+        return ~(self.ref_pauses | self.query_pauses)
+
 
 @dataclass(frozen=True)
 class PathSettings:
