@@ -99,7 +99,7 @@ class Laboratory:
         log = CarveOutLog(work_dir / "carve_out.json", self.carve_out)
         if isinstance(recipe, SystemRecipe):
             return train_system(recipe, self.bank(recipe), work_dir=work_dir, seed=seed, at_quarters=log.add)
-        return _train_vvipe(recipe, self.bank, work_dir=work_dir, seed=seed, log=log)
+        return _train_vvipe(recipe, self.bank(recipe), work_dir=work_dir, seed=seed, log=log)
 
 
 @dataclass(frozen=True)
@@ -231,14 +231,14 @@ def _wanted(only: Collection[str] | None) -> list[PlannedRow]:
 
 def _train_vvipe(
     recipe: Recipe,
-    bank: Callable[[Recipe], PoseBank],
+    bank: PoseBank,
     *,
     work_dir: Path,
     seed: int,
     log: CarveOutLog,
 ) -> RetrievalSystem:
     """V-VIPE by its two stages; loaded where it is done. Raises TrainingError where the folder holds another run."""
-    claim_folder(work_dir, {"recipe": asdict(recipe), "seed": seed})
+    claim_folder(work_dir, {"recipe": asdict(recipe), "data": bank.fingerprint(), "seed": seed})
     weights = work_dir / "network.safetensors"
     encoder: nn.Module
     if weights.exists():
@@ -247,6 +247,6 @@ def _train_vvipe(
         encoder.eval()
     else:
         look = lambda model, share: log.add(vvipe_system(recipe.name, model), share)  # noqa: E731
-        _, encoder = train_stages(recipe, bank(recipe), work_dir=work_dir, seed=seed, at_quarters=look)
+        _, encoder = train_stages(recipe, bank, work_dir=work_dir, seed=seed, at_quarters=look)
         save_file(encoder.state_dict(), weights)
     return vvipe_system(recipe.name, encoder)

@@ -74,8 +74,7 @@ PUBLISHED: Mapping[str, Mapping[str, Published]] = {
         "D1": Published(
             _PR,
             {"H3.6M": (28.7, 47.1, 50.9), "3DHP all": (9.8, 21.6, 25.5)},
-            "V-VIPE copies this row: its keypoints are PersonLab's, not AlphaPose's, and every pair is aligned by "
-            "Procrustes, while ours are compared as normalised",
+            "V-VIPE copies this row: its keypoints are PersonLab's, not AlphaPose's",
         ),
     },
     "3D lifting": {

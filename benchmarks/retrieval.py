@@ -24,6 +24,7 @@ from torch import Tensor
 from poseflow.metadata import package_versions
 from vvipe.embedder import Embedder
 from vvipe.retrieval import KS, RERANKED, HitRanks, Representation, RetrievalSystem, hit_ranks
+from vvipe.systems.retrieval import PointSystem
 
 DatasetName = Literal["h36m", "3dhp"]
 NOISE_SEED = 0
@@ -58,6 +59,28 @@ class KeypointSystem:
 
     def distance(self, query: Float[Tensor, "B D"], candidates: Float[Tensor, "B M D"]) -> Float[Tensor, "B M"]:
         return (query[:, None] - candidates).norm(dim=-1)
+
+
+def aligned_keypoint_system() -> PointSystem:
+    """The papers' row "2D keypoints": every pair brought onto each other by rotation and scale (Procrustes)."""
+    return PointSystem("2D keypoints, Procrustes", lambda keypoints, _: procrustes_vectors(keypoints))
+
+
+def procrustes_vectors(keypoints: Float[Tensor, "N J 2"]) -> Float[Tensor, "N J*J"]:
+    """Vectors whose L2 distance is sqrt(2) times the full Procrustes distance of the planar shapes.
+
+    The Veronese-Whitney embedding (Kent, Biometrika 1992): a centred shape of unit size, as a complex vector z, becomes
+    the Hermitian matrix z z*, which no rotation, scale or translation of the shape changes. Missing joints (NaN) lie at
+    the middle of the others.
+    """
+    centred = (keypoints - keypoints.nanmean(1, keepdim=True)).nan_to_num(0.0)
+    unit = centred / centred.norm(dim=(1, 2), keepdim=True).clamp_min(1e-12)
+    x, y = unit.unbind(-1)
+    real = x[:, :, None] * x[:, None] + y[:, :, None] * y[:, None]
+    imaginary = y[:, :, None] * x[:, None] - x[:, :, None] * y[:, None]
+    # |z z*|^2 counts every pair of joints twice: the upper triangle holds the real parts, the lower the imaginary.
+    upper, lower = real.triu(1), imaginary.tril(-1)
+    return (2**0.5 * (upper + lower) + torch.diag_embed(real.diagonal(dim1=1, dim2=2))).flatten(1)
 
 
 def evaluate_system(
@@ -242,7 +265,7 @@ def report_on(sets: Sequence[RetrievalSet], *, embedder: Embedder, seed: int = N
         lambda poses: torch.from_numpy(embedder.embed_3d(poses.numpy())),
         sets,
     )
-    keypoints = replace(evaluate_system(KeypointSystem(), sets, seed=seed), paper=KeypointSystem().name)
-    return RetrievalReport(
-        (keypoints, model, replace(encoded, weights_sha256=embedder.sha256)) + tuple(bound_rows(sets))
-    )
+    keypoints = evaluate_system(KeypointSystem(), sets, seed=seed)
+    aligned = replace(evaluate_system(aligned_keypoint_system(), sets, seed=seed), paper=keypoints.system)
+    encoded = replace(encoded, weights_sha256=embedder.sha256)
+    return RetrievalReport((keypoints, aligned, model, encoded, *bound_rows(sets)))

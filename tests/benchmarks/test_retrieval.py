@@ -5,6 +5,7 @@ from math import comb
 
 import numpy as np
 import pytest
+import scipy.spatial
 import torch
 from mocap_files import write_npz
 from poseflow_benchmarks.bounds import bound_rows, chance
@@ -14,6 +15,7 @@ from poseflow_benchmarks.retrieval import (
     KeypointSystem,
     carve_out_hit1,
     evaluate_system,
+    procrustes_vectors,
     report_on,
     run_retrieval,
 )
@@ -159,3 +161,32 @@ def test_report_has_the_3d_encoder_as_a_bound(embedder, own):
     encoded = rows[f"{embedder.name}: 3D encoder on true 3D"].columns["own all/3D"]
     assert encoded.hits[1] == 100
     assert encoded.hits_without_self[1] < 100
+
+
+def test_distance_of_procrustes_vectors_is_that_of_the_best_alignment():
+    generator = torch.Generator().manual_seed(3)
+    a, b = torch.randn(2, 13, 2, generator=generator, dtype=torch.float64)
+    distance = (procrustes_vectors(a[None]) - procrustes_vectors(b[None])).norm()
+    # scipy's residual is 1 - |<a, b>|^2 of unit shapes; it may mirror, so the better of b and its mirror is compared.
+    mirrored = b * torch.tensor([-1.0, 1.0])
+    other = (procrustes_vectors(a[None]) - procrustes_vectors(mirrored[None])).norm()
+    disparity = scipy.spatial.procrustes(a.numpy(), b.numpy())[2]
+    assert min(distance, other) ** 2 == pytest.approx(2 * disparity, rel=1e-9)
+
+
+def test_procrustes_vectors_do_not_see_rotation_scale_or_place():
+    generator = torch.Generator().manual_seed(4)
+    shape = torch.randn(1, 13, 2, generator=generator, dtype=torch.float64)
+    turn = torch.tensor([[0.6, -0.8], [0.8, 0.6]], dtype=torch.float64)
+    moved = 3.0 * shape @ turn.T + torch.tensor([5.0, -2.0])
+    assert torch.allclose(procrustes_vectors(shape), procrustes_vectors(moved), atol=1e-12)
+    assert not torch.allclose(procrustes_vectors(shape), procrustes_vectors(shape * torch.tensor([-1.0, 1.0])))
+
+
+def test_missing_joints_of_procrustes_vectors_lie_at_the_middle_of_the_others():
+    generator = torch.Generator().manual_seed(5)
+    shape = torch.randn(1, 13, 2, generator=generator, dtype=torch.float64)
+    missing, filled = shape.clone(), shape.clone()
+    missing[:, 4] = torch.nan
+    filled[:, 4] = torch.cat([shape[:, :4], shape[:, 5:]], 1).mean(1)
+    assert torch.allclose(procrustes_vectors(missing), procrustes_vectors(filled), atol=1e-12)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -74,6 +75,10 @@ class PoseBank:
         rotation = canonical_rotation(targets) if canonical else torch.eye(3).expand(len(world), 3, 3)
         sequence = torch.repeat_interleave(torch.tensor([len(take) for take in takes]))
         return cls(world, targets @ rotation.transpose(1, 2), rotation, sequence)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the poses, by which a training knows its own data again."""
+        return hashlib.sha256(self.world.numpy().tobytes() + self.canonical.numpy().tobytes()).hexdigest()
 
     def draw(self, count: int, generator: torch.Generator, variety: PoseVariety) -> PoseBank:
         """`count` random poses, distinct where the bank has that many, changed as `variety` says."""

@@ -38,7 +38,7 @@ def train_system(
     Raises:
         TrainingError: `work_dir` holds another run, or the loss left the finite numbers.
     """
-    claim_folder(work_dir, {"recipe": dataclasses.asdict(recipe), "seed": seed})
+    claim_folder(work_dir, {"recipe": dataclasses.asdict(recipe), "data": bank.fingerprint(), "seed": seed})
     weights = work_dir / "network.safetensors"
     if weights.exists():
         return load_system(recipe, weights)

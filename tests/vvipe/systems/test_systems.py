@@ -79,6 +79,12 @@ def test_another_recipe_in_the_same_folder_is_an_error(bank, tmp_path):
         train_system(_recipe("vipe", ratio=3.0), bank, work_dir=tmp_path / "run")
 
 
+def test_other_poses_in_the_same_folder_are_an_error(bank, tmp_path):
+    train_system(_recipe("vipe"), bank, work_dir=tmp_path / "run")
+    with pytest.raises(TrainingError, match="data"):
+        train_system(_recipe("vipe"), dataclasses.replace(bank, world=bank.world * 2), work_dir=tmp_path / "run")
+
+
 def _own_found(trainer, batch) -> float:
     """Share of the views whose nearest in the other camera is of the same pose."""
     trainer.eval()
