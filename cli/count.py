@@ -8,8 +8,15 @@ from typing import Any
 
 import click
 
-from .options import FILE, detector_options, embedding_options, make_embedder, person_option
-from .segment import ONE_PERSON
+from .options import (
+    FILE,
+    ONE_PERSON,
+    detector_options,
+    embedding_options,
+    load_as_asked,
+    make_embedder,
+    person_option,
+)
 
 
 @click.command("count")
@@ -37,7 +44,6 @@ def command(
     Likeness is the match score against the reference, or against the most typical repetition. Exit code 4: too little
     of the person was seen.
     """
-    from poseflow.load import load_clip
     from poseflow.people import choose_people
     from poseflow.repetition_page import write_count_report
     from poseflow.repetitions import count_json, count_repetitions, count_text
@@ -49,7 +55,7 @@ def command(
     embedder = make_embedder(model)
 
     def loaded(path: str) -> tuple[Any, Any]:
-        found = load_clip(path, get_detector=get_detector, embedder=embedder, smooth=smooth, show_progress=True)
+        found = load_as_asked(path, get_detector=get_detector, embedder=embedder, smooth=smooth)
         chosen = choose_people(found.tracks, person=person, frame_size=found.metadata.size)[0]
         return found, found.person(chosen.person_id)[1]
 

@@ -10,7 +10,15 @@ import click
 
 from poseflow.generate import AROUND_S, check_outputs, generate_to_files, pick_moment
 
-from .options import FILE, default_of, detector_options, embedding_options, make_embedder, person_option
+from .options import (
+    FILE,
+    default_of,
+    detector_options,
+    embedding_options,
+    load_as_asked,
+    make_embedder,
+    person_option,
+)
 
 
 @click.command("generate")
@@ -31,7 +39,9 @@ from .options import FILE, default_of, detector_options, embedding_options, make
     metavar="STEP",
     help="Size of a step along each direction; may be repeated. Default: 0.2, 0.3, 0.4, 0.5; without CLIP: 1.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the directions.")
+@click.option(
+    "--seed", type=int, default=default_of(generate_to_files, "seed"), show_default=True, help="Of the directions."
+)
 @click.option("-o", "--output", required=True, type=FILE, metavar="OUT.npz", help="Where the poses go.")
 @click.option("--picture", type=FILE, metavar="OUT.png", help="Draw the poses.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -63,10 +73,9 @@ def command(
 
 def _load(clip: str, at_s: float, get_detector: Callable[[], Any], **settings: Any) -> Any:
     """A saved clip whole; of a video what lies around the moment."""
-    from poseflow.load import load_clip
     from poseflow.store import is_clip_file
 
     span: dict[str, Any] = (
         {} if is_clip_file(clip) else {"start_s": max(0.0, at_s - AROUND_S), "end_s": at_s + AROUND_S}
     )
-    return load_clip(clip, get_detector=get_detector, show_progress=True, **settings, **span)
+    return load_as_asked(clip, get_detector=get_detector, **settings, **span)

@@ -17,6 +17,7 @@ from .options import (
     default_of,
     detector_options,
     embedding_options,
+    load_as_asked,
     make_embedder,
     person_option,
     span_options,
@@ -61,10 +62,7 @@ def command(
     embedder = make_embedder(model)
 
     def load() -> Any:
-        from poseflow.load import load_clip
-
-        made: dict[str, Any] = {"embedder": embedder, "command": command_line(), "show_progress": True}
-        return load_clip(clip, get_detector=get_detector, **made, **loading)
+        return load_as_asked(clip, get_detector=get_detector, embedder=embedder, command=command_line(), **loading)
 
     files = lift_to_files(load, output, source=clip, embedder=embedder, person=person, settings=settings)
     if as_json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from poseflow.match import MatchSettings
 from poseflow.match_people import MATCH_PERSON_CHOICES
 from poseflow.mirror import MIRROR_CHOICES
 
-from .options import FILE, default_of, detector_options, embedding_options, make_embedder, note_smoothing, person_option
+from .options import FILE, default_of, detector_options, embedding_options, load_as_asked, make_embedder, person_option
 
 if TYPE_CHECKING:
     from poseflow.batch import Job
@@ -74,18 +75,13 @@ def command(
     to three times. A folder as --query ranks the clips in it. Exit code 4: too little of a person was seen to score; 3:
     some clips of a folder failed.
     """
-    from poseflow.load import load_clip
     from poseflow.match_feedback import with_feedback
     from poseflow.match_people import match_clips
 
     _check_usage(query, overlay, report, output)
     _check_outputs(overlay, report, ref, query)
     embedder = make_embedder(model)
-
-    def load(path: str | Path) -> EmbeddedClip:
-        clip = load_clip(path, get_detector=get_detector, embedder=embedder, smooth=smooth, show_progress=True)
-        note_smoothing(path, clip)
-        return clip
+    load = partial(load_as_asked, get_detector=get_detector, embedder=embedder, smooth=smooth)
 
     def compare(ref_clip: EmbeddedClip, query_clip: EmbeddedClip) -> MatchResult:
         people = {"ref_person": ref_person, "query_person": query_person}

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+ONE_PERSON = {rule: meaning for rule, meaning in PERSON_CHOICES.items() if rule != "all"}
+"""The choices of the commands that look at one person of a clip."""
+
 FILE = click.Path()
 """A file. What the disk has to say of it (missing, a folder, not to be written) is told by the library: exit code 1."""
 
@@ -151,7 +154,16 @@ def embedding_options(command: Command) -> Command:
     return click.option("--model", metavar="NAME|FILE", help="Embedding model; default: the shipped one.")(command)
 
 
-def note_smoothing(path: str | Path, clip: EmbeddedClip) -> None:
+def load_as_asked(path: str | Path, *, get_detector: Callable[[], PosePredictor], **settings: Any) -> EmbeddedClip:
+    """The clip of a file by `poseflow.load.load_clip`, with progress, and a note where --smooth changed nothing."""
+    from poseflow.load import load_clip
+
+    clip = load_clip(path, get_detector=get_detector, show_progress=True, **settings)
+    _note_smoothing(path, clip)
+    return clip
+
+
+def _note_smoothing(path: str | Path, clip: EmbeddedClip) -> None:
     """Says on stderr where --smooth or --no-smooth was asked for, and a saved clip was embedded the other way."""
     smooth = click.get_current_context().params["smooth"]
     if _given_by_name("smooth") and clip.metadata.is_smoothed is not None and clip.metadata.is_smoothed != smooth:

@@ -9,13 +9,19 @@ from typing import Any
 import click
 
 from poseflow.errors import BatchError
-from poseflow.people import PERSON_CHOICES
 from poseflow.search import KEEP
 from poseflow.search_places import SearchSettings
 
-from .options import FILE, default_of, detector_options, embedding_options, make_embedder, person_option
-
-ONE_PERSON = {rule: meaning for rule, meaning in PERSON_CHOICES.items() if rule != "all"}
+from .options import (
+    FILE,
+    ONE_PERSON,
+    default_of,
+    detector_options,
+    embedding_options,
+    load_as_asked,
+    make_embedder,
+    person_option,
+)
 
 
 @click.command("search")
@@ -63,11 +69,10 @@ def command(
     The query is found whole, at a third to three times its tempo, in every track of every person; what is found does
     not overlap. Exit code 3: some files of the folder could not be read.
     """
-    from poseflow.load import load_clip
     from poseflow.search import search_clip
 
     embedder = make_embedder(model)
-    clip = load_clip(query, get_detector=get_detector, embedder=embedder, smooth=smooth, show_progress=True)
+    clip = load_as_asked(query, get_detector=get_detector, embedder=embedder, smooth=smooth)
     result = search_clip(
         clip,
         folder,

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from poseflow.embed import embed_tracks
-from poseflow.people import PERSON_CHOICES
 from poseflow.segmentation.pose_grid import GridSettings
 from poseflow.segmentation.settings import METHODS, SegmentSettings
 
-from .options import FILE, default_of, detector_options, make_embedder, person_option
+from .options import FILE, ONE_PERSON, default_of, detector_options, load_as_asked, make_embedder, person_option
 
 if TYPE_CHECKING:
     from poseflow.records import EmbeddedClip, EmbeddingTrack
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from vvipe.embedder import Embedder
 
     People = Callable[[str | Path], tuple[EmbeddedClip, EmbeddingTrack]]
-
-ONE_PERSON = {rule: meaning for rule, meaning in PERSON_CHOICES.items() if rule != "all"}
 
 
 def _default(name: str) -> Any:
@@ -91,10 +88,9 @@ def command(
     embedder = make_embedder(embedding_model)
 
     def people(path: str | Path) -> tuple[EmbeddedClip, EmbeddingTrack]:
-        from poseflow.load import load_clip
         from poseflow.people import choose_people
 
-        loaded = load_clip(path, get_detector=get_detector, embedder=embedder, smooth=smooth, show_progress=True)
+        loaded = load_as_asked(path, get_detector=get_detector, embedder=embedder, smooth=smooth)
         chosen = choose_people(loaded.tracks, person=person, frame_size=loaded.metadata.size)[0]
         return loaded, loaded.person(chosen.person_id)[1]
 

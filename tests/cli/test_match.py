@@ -241,15 +241,6 @@ def test_options_that_do_not_fit_a_folder_are_refused(save, tmp_path, capsys):
     assert "--output" in capsys.readouterr().err
 
 
-def test_smoothing_that_a_saved_clip_did_not_get_is_told(save, capsys):
-    whole = save("whole", SECONDS)
-    assert main(["match", "--ref", whole, "--query", whole, "--no-smooth"]) == 0
-    told = capsys.readouterr().err
-    assert "--no-smooth changed nothing" in told and f"poseflow embed {whole} --no-smooth" in told
-    assert main(["match", "--ref", whole, "--query", whole, "--smooth"]) == 0
-    assert capsys.readouterr().err == ""
-
-
 def test_less_coverage_can_be_asked_for(save, capsys):
     ref, query = save("ref", SECONDS), save("query", SECONDS, hidden=slice(20, 75))
     assert main(["match", "--ref", ref, "--query", query]) == 4
