@@ -6,7 +6,6 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
 
 from poseflow.records import EmbeddingTrack
 from poseflow.time_series import TimeSeries
@@ -64,6 +63,8 @@ class EmbeddingCost:
 
     def matrix(self, a: NDArray, b: NDArray) -> NDArray[np.float64]:
         """(N, D + 1) and (M, D + 1) -> (N, M), read off a table of the error over the distance (to 1e-4 of it)."""
+        from scipy.spatial.distance import cdist
+
         distances = cdist(a[:, :-1], b[:, :-1])
         longest = float(distances.max(initial=0.0)) or 1.0
         knots = np.linspace(0, longest, _KNOTS)

@@ -9,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation, Slerp
 
 from vvipe.skeleton import H36M17
 
@@ -96,6 +95,8 @@ class LiftedTrack:
     @property
     def rotation_matrices(self) -> NDArray[np.float64]:
         """(T, 3, 3) from the canonical to the camera frame."""
+        from scipy.spatial.transform import Rotation
+
         return Rotation.from_quat(self.root_rotation, scalar_first=True).as_matrix()
 
     @property
@@ -171,6 +172,8 @@ def between_rotations(
     time_s: NDArray[np.float64], quaternions: NDArray, wanted_s: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """(N, 4) quaternions (w first, not negative) at times from the first to the last of `time_s`, by slerp."""
+    from scipy.spatial.transform import Rotation, Slerp
+
     rotations = Rotation.from_quat(quaternions, scalar_first=True)
     wanted_s = np.clip(wanted_s, time_s[0], time_s[-1])
     turned = Slerp(time_s, rotations)(wanted_s) if len(time_s) > 1 else rotations[np.zeros(len(wanted_s), int)]

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solveh_banded
 
 from poseflow.records import PoseTrack
 
@@ -95,6 +94,8 @@ def _smoothing_spline(
 
     With Q the second differences and R their Gram matrix: (R + Qᵀ V Q) curvature = Qᵀ path, V the knots' variances.
     """
+    from scipy.linalg import solveh_banded
+
     steps_s = np.diff(time_s)
     variance = 1 / (weights * _durations_s(steps_s, is_joined) * (2 * np.pi * cutoff_hz) ** 4)
     left, middle, right = _second_differences(steps_s, is_joined)

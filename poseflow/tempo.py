@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import savgol_filter
 
 from poseflow.dtw import MAX_TEMPO
 from poseflow.match_records import Pause, Side, TempoChange
@@ -119,6 +118,8 @@ def _change(alignment: TimeAlignment, first: int, last: int) -> TempoChange:
 
 def _slopes(alignment: TimeAlignment) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Steps of the path (N,), one for each moving frame of the query, and the slope at each."""
+    from scipy.signal import savgol_filter
+
     is_moving = np.flatnonzero(alignment.is_moving)
     ref_s, query_s = moving_times(alignment)
     frame = np.round(query_s / alignment.step_s).astype(np.int64)

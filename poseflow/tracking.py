@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from poseflow.records import FramePoses, PoseTrack
 from poseflow.tracklet import Sighting, Tracklet
@@ -125,6 +124,8 @@ def _continue(
     tracklets: list[Tracklet], sightings: list[Sighting], *, sigmas: NDArray[np.float64], min_similarity: float
 ) -> list[Sighting]:
     """Appends to each tracklet its sighting, if there is one; returns the sightings that are left."""
+    from scipy.optimize import linear_sum_assignment
+
     if not tracklets or not sightings:
         return sightings
     unseen_s = np.array([sightings[0].time_s - t.last.time_s for t in tracklets])

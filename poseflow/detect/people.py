@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 # COCO's keypoints end at the eyes and the ankles: the body goes on by about a tenth of its extent on each side.
 _BOX_GROWTH = 1.2
@@ -60,6 +59,8 @@ def box_overlaps(a: NDArray, b: NDArray) -> NDArray[np.float64]:
 
 def match_boxes(a: NDArray, b: NDArray, *, min_overlap: float) -> list[tuple[int, int]]:
     """Pairs (position in `a`, position in `b`) of the boxes that overlap most in sum; none below `min_overlap`."""
+    from scipy.optimize import linear_sum_assignment
+
     overlaps = box_overlaps(a, b)
     rows, columns = linear_sum_assignment(np.where(overlaps >= min_overlap, overlaps, 0), maximize=True)
     return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if overlaps[i, j] >= min_overlap]

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
-from scipy.spatial.transform import Rotation
 
 from poseflow.embedding_cost import PairScorer
 from poseflow.records import EmbeddingTrack
@@ -103,6 +101,8 @@ def feature_grid(series: TimeSeries, *, moving: int, speed_weight: float) -> Pos
 
 def _lean(track: EmbeddingTrack) -> NDArray[np.float64]:
     """(T, 3) the camera's up seen in the body's own axes; 0 where the rotation is unknown, which tells nothing."""
+    from scipy.spatial.transform import Rotation
+
     known: NDArray[np.bool_] = np.asarray(np.isfinite(track.root_rotation).all(1))
     lean = np.zeros((len(known), 3))
     if known.any():
@@ -113,6 +113,8 @@ def _lean(track: EmbeddingTrack) -> NDArray[np.float64]:
 
 def _smoothed(fine: TimeSeries) -> NDArray[np.float64]:
     """Weighted means of the seen frames around each."""
+    from scipy.ndimage import gaussian_filter1d
+
     sd = SMOOTH_S / FINEST_STEP_S
     total = gaussian_filter1d(np.where(fine.is_seen[:, None], fine.values, 0.0), sd, axis=0, mode="constant")
     weight = gaussian_filter1d(fine.is_seen.astype(np.float64), sd, mode="constant")

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from poseflow.segmentation.kmeans import kmeans, squared_distances
 from poseflow.segmentation.pose_grid import STEP_S, PoseGrid
@@ -88,6 +87,8 @@ def word_shares(grid: PoseGrid, codebook: Codebook, settings: WordSettings) -> N
 
 def windows_of(shares: NDArray[np.float64], settings: WordSettings, *, hop_s: float | None = None) -> Windows:
     """Windows over shares of words; those without a seen frame near are left out."""
+    from scipy.ndimage import gaussian_filter1d
+
     hop = max(1, round((settings.hop_s if hop_s is None else hop_s) / STEP_S))
     frames = np.arange(min(hop // 2, len(shares) - 1), len(shares), hop)
     total = gaussian_filter1d(shares, settings.window_s / STEP_S, axis=0, mode="constant")[frames]

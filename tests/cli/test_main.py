@@ -16,7 +16,7 @@ from vvipe.errors import BatchError, NothingToScoreError, VideoError
 from vvipe.skeleton import get_skeleton
 
 NETWORKS = ["torch", "mediapipe", "mmengine", "mmpose", "mmdet", "onnxruntime", "matplotlib"]
-HEAVY = [*NETWORKS, "cv2", "av", "pyarrow", "scipy", "numpy"]
+HEAVY = [*NETWORKS, "cv2", "av", "pyarrow", "scipy", "pandas", "numpy"]
 
 
 def run(*arguments: str, **settings) -> subprocess.CompletedProcess[str]:
@@ -73,8 +73,8 @@ def test_help_and_version_load_no_heavy_package(argument):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_of_a_command_loads_no_network(name):
-    assert not loaded_by(name, "--help") & set(NETWORKS)
+def test_help_of_a_command_loads_no_network_and_no_scipy(name):
+    assert not loaded_by(name, "--help") & {*NETWORKS, "scipy", "pandas"}
 
 
 def test_summary_in_the_list_is_the_first_line_of_the_help_of_the_command():
