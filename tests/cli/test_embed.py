@@ -1,63 +1,22 @@
-"""`poseflow embed` on good and bad input: what it writes, what it says, how it leaves."""
+"""`poseflow embed`: what it writes and what it says."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import poseflow_cli.embed  # noqa: F401  its options read the library's defaults before a test replaces anything
 import pyarrow.parquet as pq
 import pytest
 from disc_people import DiscDetector, write_disc_clip
-from poseflow_cli.interrupt import interrupt_as_stop
+from folders import names_in
 from poseflow_cli.main import main
-from tiny_model import save_tiny_model
 
 from poseflow.errors import WeightsError
-from poseflow.records import Frame
 from poseflow.store import read_clip
 from poseflow.video import read_frames
 
-from ..poseflow.clips import cut_file, write_audio
-
 TIMES_S = np.arange(20) / 25
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(save_tiny_model(tmp_path_factory.mktemp("model")))
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One person who walks, in 20 frames."""
-    places = [[(60 + 3 * i, 40)] for i in range(20)]
-    return write_disc_clip(tmp_path_factory.mktemp("clip") / "walk.mp4", TIMES_S, places)
-
-
-@pytest.fixture
-def sees_discs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has the command line make the detector that sees discs."""
-    monkeypatch.setattr("poseflow_cli.options.make_detector", lambda name, **settings: DiscDetector())
-
-
-@pytest.fixture
-def never_detects(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(name: str, **settings: object) -> None:
-        raise AssertionError("the long work began")
-
-    monkeypatch.setattr("poseflow_cli.options.make_detector", fail)
-
-
-def names_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.rglob("*") if path.is_file())
 
 
 def test_one_video_becomes_one_file(clip: Path, model: str, tmp_path: Path, sees_discs: None, capsys) -> None:
@@ -209,204 +168,10 @@ def test_weights_that_are_missing_are_asked_for_once_not_for_each_file(
     assert (calls, capsys.readouterr().err) == (["auto"], "poseflow: the weights are nowhere\n")
 
 
-def test_where_every_file_fails_none_is_called_done(model: str, tmp_path: Path, sees_discs: None, capsys) -> None:
-    for name in ("a.mp4", "b.mp4"):
-        (tmp_path / name).write_text("no video")
-    assert main(["embed", str(tmp_path), "-o", str(tmp_path / "out"), "--model", model]) == 3
-    assert capsys.readouterr().err.endswith("2 of 2 files failed, for the reasons above\n")
-
-
-def test_a_start_behind_the_end_is_told_in_the_users_words(
-    clip: Path, model: str, tmp_path: Path, sees_discs: None, capsys
-) -> None:
-    target = str(tmp_path / "a.parquet")
-    assert main(["embed", str(clip), "-o", target, "--model", model, "--start", "9"]) == 1
-    assert "no picture at 9 s or later; the last picture before is shown at 0.76 s" in capsys.readouterr().err
-    assert main(["embed", str(clip), "-o", target, "--model", model, "--start", "3", "--end", "2"]) == 2
-    assert "--end 2 is not behind --start 3" in capsys.readouterr().err
-
-
-def bad_inputs() -> dict[str, Callable[[Path, Path], Path]]:
-    def write(name: str, content: bytes) -> Callable[[Path, Path], Path]:
-        def make(folder: Path, clip: Path) -> Path:
-            (folder / name).write_bytes(content)
-            return folder / name
-
-        return make
-
-    def empty_folder(folder: Path, clip: Path) -> Path:
-        (folder / "nothing").mkdir()
-        return folder / "nothing"
-
-    return {
-        "absent.mp4": lambda folder, clip: folder / "absent.mp4",
-        "nothing": empty_folder,
-        "zero.mp4": write("zero.mp4", b""),
-        "text.mp4": write("text.mp4", b"this is a text\n" * 50),
-        "cut.mp4": lambda folder, clip: cut_file(clip, folder / "cut.mp4", share=0.6),
-        "sound.mp4": lambda folder, clip: write_audio(folder / "sound.mp4"),
-        "text.parquet": write("text.parquet", b"this is a text\n" * 50),
-    }
-
-
-@pytest.mark.parametrize("name", bad_inputs())
-def test_bad_input_is_named_and_leaves_nothing(
-    name: str, clip: Path, model: str, tmp_path: Path, sees_discs: None, capsys
-) -> None:
-    sources, out = tmp_path / "in", tmp_path / "out"
-    sources.mkdir()
-    out.mkdir()
-    source = bad_inputs()[name](sources, clip)
-    assert main(["embed", str(source), "-o", str(out / "a.parquet"), "--model", model]) == 1
-    told = capsys.readouterr()
-    assert name in told.err
-    assert "Traceback" not in told.err
-    assert told.out == ""
-    assert names_in(out) == []
-
-
-def test_a_video_of_nobody_leaves_with_4(model: str, tmp_path: Path, capsys) -> None:
-    """With the real BlazePose, on a picture without a person."""
-    source = write_disc_clip(tmp_path / "empty.mp4", TIMES_S[:5], [[]] * 5)
-    target = tmp_path / "a.parquet"
-    assert main(["embed", str(source), "-o", str(target), "--model", model, "--detector", "blazepose"]) == 4
-    assert "no person was found in 5 frames" in capsys.readouterr().err
-    assert names_in(tmp_path) == ["empty.mp4"]
-
-
 def test_one_frame_is_enough(model: str, tmp_path: Path, sees_discs: None) -> None:
     source = write_disc_clip(tmp_path / "one.mp4", [0.0], [[(100, 50)]])
     assert main(["embed", str(source), "-o", str(tmp_path / "a.parquet"), "--model", model]) == 0
     assert read_clip(tmp_path / "a.parquet").embeddings[0].valid.tolist() == [True]
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ["-o", "absent/a.parquet"],
-        ["-o", "walk.mp4/a.parquet"],
-        ["-o", "a.parquet", "--overlay", "absent/a.mp4"],
-        ["-o", "a.parquet", "--contact-sheet", "absent/a.png"],
-        ["-o", "walk.mp4/out"],
-    ],
-)
-def test_an_output_that_cannot_be_written_fails_before_the_work(
-    options: list[str], clip: Path, model: str, never_detects: None, monkeypatch: pytest.MonkeyPatch, capsys
-) -> None:
-    monkeypatch.chdir(clip.parent)
-    assert main(["embed", str(clip), "--model", model, *options]) == 1
-    assert "folder" in capsys.readouterr().err
-    assert names_in(clip.parent) == ["walk.mp4"]
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        [],
-        ["a.mp4", "--source", "0"],
-        ["a.mp4", "--duration", "3"],
-        ["--source", "0", "--start", "1"],
-        ["--source", "0", "--skip-existing"],
-        ["a.mp4", "--start", "2", "--end", "1"],
-        ["a.mp4", "--end", "0"],
-        ["a.mp4", "--stride", "0"],
-        ["a.mp4", "--person", "biggest"],
-        ["a.mp4", "b.mp4", "--overlay", "o.mp4"],
-        ["a.parquet", "--overlay", "o.mp4"],
-        ["a.PARQUET", "--overlay", "o.mp4"],
-        ["a.mp4", "--detector", "magic"],
-    ],
-)
-def test_contradictory_options_are_wrong_usage(arguments: list[str], tmp_path: Path, never_detects: None) -> None:
-    assert main(["embed", *arguments, "-o", str(tmp_path / "out.parquet")]) == 2
-    assert names_in(tmp_path) == []
-
-
-def test_a_missing_model_is_told_before_the_work(clip: Path, tmp_path: Path, never_detects: None, capsys) -> None:
-    assert main(["embed", str(clip), "-o", str(tmp_path / "a.parquet"), "--model", "absent"]) == 1
-    assert "no model 'absent'" in capsys.readouterr().err
-
-
-@pytest.fixture(autouse=True)
-def listens_to_ctrl_c() -> Iterator[None]:
-    """A shell's background job is started deaf to SIGINT, and so are its children; these tests need to hear it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="sees by /proc when the video is being read")
-def test_ctrl_c_in_the_middle_leaves_nothing(model: str, tmp_path: Path) -> None:
-    """A real process with the real BlazePose, interrupted while it reads the video."""
-    times_s = np.arange(3000) / 100
-    source = write_disc_clip(tmp_path / "long.mp4", times_s, [[]] * len(times_s), crf=40)
-    out = tmp_path / "out"
-    out.mkdir()
-    arguments = ["embed", str(source), "-o", str(out / "a.parquet"), "--model", model, "--detector", "blazepose"]
-    process = subprocess.Popen([sys.executable, "-m", "poseflow_cli", *arguments], stderr=subprocess.PIPE)
-    try:
-        wait_until_read(process, source)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=240)
-    finally:
-        process.kill()
-    assert process.returncode == 130, errors
-    assert b"interrupted" in errors
-    assert b"Traceback" not in errors
-    assert names_in(out) == []
-
-
-def wait_until_read(process: subprocess.Popen, path: Path) -> None:
-    """Returns once the process has had the video open for a second, so longer than to look at its head."""
-    seen = 0
-    for _ in range(2400):
-        assert process.poll() is None, "it ended before it was interrupted"
-        seen = seen + 1 if any(is_link_to(link, path) for link in Path(f"/proc/{process.pid}/fd").iterdir()) else 0
-        if seen == 10:
-            return
-        time.sleep(0.1)
-    raise AssertionError("the video was never read")
-
-
-def is_link_to(link: Path, path: Path) -> bool:
-    try:
-        return os.readlink(link) == str(path)  # noqa: PTH115
-    except OSError:
-        return False
-
-
-def test_ctrl_c_ends_a_recording_and_keeps_what_was_seen(
-    clip: Path, model: str, tmp_path: Path, sees_discs: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def camera(index: int, *, duration_s: float | None = None) -> Iterator[Frame]:
-        for frame in read_frames(clip):
-            if frame.index == 12:
-                signal.raise_signal(signal.SIGINT)
-            yield frame
-
-    monkeypatch.setattr("poseflow.embed.read_webcam", camera)
-    target = tmp_path / "live.parquet"
-    assert main(["embed", "--source", "0", "-o", str(target), "--model", model]) == 0
-    saved = read_clip(target)
-    assert len(saved.tracks[0].time_s) == 12
-    assert (saved.metadata.source, saved.metadata.size) == ("webcam 0", (320, 240))
-
-
-def test_a_second_ctrl_c_interrupts_as_usual() -> None:
-    usual = signal.getsignal(signal.SIGINT)
-    with interrupt_as_stop() as should_stop:
-        assert not should_stop()
-        signal.raise_signal(signal.SIGINT)
-        assert should_stop()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is usual
-
-
-def test_a_webcam_that_is_not_there_is_told(model: str, tmp_path: Path, sees_discs: None, capsys) -> None:
-    assert main(["embed", "--source", "97", "-o", str(tmp_path / "a.parquet"), "--model", model]) == 1
-    assert "no webcam 97" in capsys.readouterr().err
-    assert names_in(tmp_path) == []
 
 
 @pytest.mark.real_data
