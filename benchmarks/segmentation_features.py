@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from poseflow_benchmarks.sync import keypoint_series
-from poseflow_benchmarks.system_series import sampled_series
+from poseflow_benchmarks.system_series import details_series
 
 from poseflow.embed import embed_tracks
 from poseflow.records import EmbeddingTrack, PoseTrack
@@ -113,7 +113,7 @@ def _decoded(track: EmbeddingTrack, embedder: Embedder) -> TimeSeries:
 
 def _means(film: PoseTrack, system: ProbabilisticSystem) -> TimeSeries:
     """The middles of Pr-VIPE's Gaussians (T, D)."""
-    series = sampled_series(system)(film)
+    series = details_series(system, film)
     return TimeSeries(series.time_s, series.values[:, : series.values.shape[1] // 2], series.is_seen)
 
 

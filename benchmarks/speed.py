@@ -15,12 +15,10 @@ from poseflow_benchmarks.machine import Machine, this_machine
 from poseflow_benchmarks.open_sets import CMU_FILES, RATE_HZ, RetrievalSet, open_sets
 from torch import Tensor
 
-from vvipe.body_frame import body_aligned
 from vvipe.cameras import TRAINING_RIG
 from vvipe.datasets.mocap import read_npz, resample
 from vvipe.embedder import Embedder
 from vvipe.errors import FileFormatError
-from vvipe.fast_procrustes import aligned_errors
 from vvipe.geometry import canonicalize, normalize_3d
 from vvipe.pose_matches import PoseMatcher
 from vvipe.retrieval import KS, RERANKED, Representation, RetrievalSystem, hit_ranks, retrieve, view_poses
@@ -201,25 +199,6 @@ def agreement_of(
 
 def _share(flags: Tensor) -> float:
     return float(flags.double().mean())
-
-
-@dataclass(frozen=True)
-class ProcrustesSystem:
-    """Poses found in the body's frame and sorted by NP-MPJPE, on poses that are there already."""
-
-    name: str = "Procrustes"
-
-    def represent(self, keypoints: Tensor, scores: Tensor) -> Representation:
-        raise TypeError("ProcrustesSystem compares poses: call `of_poses`")
-
-    def of_poses(self, poses: Float[Tensor, "N 17 3"]) -> Representation:
-        """What a lifter that gives these poses would."""
-        return Representation(body_aligned(poses).flatten(1), poses)
-
-    def distance(self, query: Float[Tensor, "B 17 3"], candidates: Float[Tensor, "B M 17 3"]) -> Float[Tensor, "B M"]:
-        b, m = candidates.shape[:2]
-        target = normalize_3d(query)[:, None].expand(b, m, 17, 3).flatten(0, 1)
-        return aligned_errors(candidates.flatten(0, 1), target).reshape(b, m)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,11 @@ from numpy.typing import NDArray
 from poseflow_benchmarks.machine import Machine, this_machine
 from poseflow_benchmarks.mocap_clips import Noise, View, film, joined, random_view, warped
 from poseflow_benchmarks.sync import angle_distance, angle_series, keypoint_distance, keypoint_series
-from poseflow_benchmarks.system_series import lifter_series, procrustes_distance, sampled_distance, sampled_series
+from poseflow_benchmarks.system_series import details_series, procrustes_distance, sampled_distance
 
 from poseflow.costs import PairDistance
 from poseflow.embed import embed_tracks, steady_track
-from poseflow.match import embedding_cost, series_of
+from poseflow.embedding_cost import embedding_cost, series_of
 from poseflow.records import PoseTrack
 from poseflow.time_alignment import PathSettings, align_in_time
 from poseflow.time_series import TimeSeries
@@ -154,9 +155,9 @@ def rival_systems(prvipe: ProbabilisticSystem | None, lifter: LifterSystem | Non
         SeriesSystem("2D joint angles", angle_series, angle_distance),
     ]
     if prvipe is not None:
-        rivals.append(SeriesSystem("Pr-VIPE", sampled_series(prvipe), sampled_distance(prvipe)))
+        rivals.append(SeriesSystem("Pr-VIPE", partial(details_series, prvipe), sampled_distance(prvipe)))
     if lifter is not None:
-        rivals.append(SeriesSystem("3D lifting + Procrustes", lifter_series(lifter), procrustes_distance))
+        rivals.append(SeriesSystem("3D lifting + Procrustes", partial(details_series, lifter), procrustes_distance))
     return rivals
 
 

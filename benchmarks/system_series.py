@@ -13,12 +13,7 @@ from poseflow.time_series import TimeSeries
 from vvipe.geometry import normalize_2d, np_mpjpe
 from vvipe.retrieval import RetrievalSystem
 from vvipe.skeleton import COCO13, H36M17, conversion_indices
-from vvipe.systems.retrieval import LifterSystem, ProbabilisticSystem
-
-
-def sampled_series(system: ProbabilisticSystem) -> Callable[[PoseTrack], TimeSeries]:
-    """Pr-VIPE's Gaussians (T, 2 D): mean, then sd."""
-    return lambda track: _details(system, track)
+from vvipe.systems.retrieval import ProbabilisticSystem
 
 
 def sampled_distance(system: ProbabilisticSystem) -> Callable[[NDArray, NDArray], NDArray[np.float64]]:
@@ -31,18 +26,18 @@ def sampled_distance(system: ProbabilisticSystem) -> Callable[[NDArray, NDArray]
     return distance
 
 
-def lifter_series(system: LifterSystem) -> Callable[[PoseTrack], TimeSeries]:
-    """Lifted poses (T, 51)."""
-    return lambda track: _details(system, track)
-
-
 def procrustes_distance(a: NDArray, b: NDArray) -> NDArray[np.float64]:
     """(N,) NP-MPJPE between two (N, 51) rows of poses."""
     first, second = (torch.as_tensor(x, dtype=torch.float32).unflatten(1, (H36M17.n_joints, 3)) for x in (a, b))
     return np_mpjpe(first, second).double().numpy()
 
 
-def _details(system: RetrievalSystem, track: PoseTrack) -> TimeSeries:
+def details_series(system: RetrievalSystem, track: PoseTrack) -> TimeSeries:
+    """What the system compares exactly: a lifter's poses (T, 51), or Pr-VIPE's Gaussians (T, 2 D), mean, then sd.
+
+    Raises:
+        ValueError: The system has no such details.
+    """
     order = conversion_indices(track.skeleton, COCO13)
     keypoints, valid = normalize_2d(torch.from_numpy(track.keypoints[:, order]))
     details = system.represent(keypoints, torch.from_numpy(track.scores[:, order])).details

@@ -66,7 +66,7 @@ def embed_video(
         NothingToScoreError: No person was found, or nobody is seen well enough to embed.
     """
     check_person(person)
-    embedder = embedder or _shipped_embedder()  # before the long work
+    embedder = embedder or shipped_embedder()  # before the long work
     video = probe(path)
     frames = read_frames(path, start_s=start_s, end_s=end_s, stride_s=stride_s)
     last_s = video.duration_s if end_s is None else end_s
@@ -105,7 +105,7 @@ def embed_webcam(
         NothingToScoreError: No person was found, or nobody is seen well enough to embed.
     """
     check_person(person)
-    embedder = embedder or _shipped_embedder()
+    embedder = embedder or shipped_embedder()
     predictor = make_detector(detector) if isinstance(detector, str) else detector
     frames = _until(read_webcam(index, duration_s=duration_s), should_stop)
     source = f"webcam {index}"
@@ -180,7 +180,7 @@ def embed_people(
             "try another --detector, or a clip in which a whole person is seen"
         )
     chosen = tuple(_as_coco17(track) for track in choose_people(tracks, person=person, frame_size=metadata.size))
-    embedder = embedder or _shipped_embedder()
+    embedder = embedder or shipped_embedder()
     embeddings = embed_tracks(chosen, embedder, smooth=smooth)
     if not any(embedding.valid.any() for embedding in embeddings):
         raise NothingToScoreError(
@@ -224,7 +224,8 @@ def count_frames(tracks: Sequence[PoseTrack]) -> int:
     return len(np.unique(np.concatenate([track.index for track in tracks]))) if tracks else 0
 
 
-def _shipped_embedder() -> Embedder:
+def shipped_embedder() -> Embedder:
+    """The model that ships with the package."""
     from vvipe.embedder import Embedder  # imports torch, which takes a second
 
     return Embedder.from_pretrained()

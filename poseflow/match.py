@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseflow.dtw import MAX_TEMPO
+from poseflow.embed import shipped_embedder
 from poseflow.embedding_cost import PairScorer, embedding_cost, series_of
 from poseflow.errors import ModelMismatchError, NothingToScoreError
 from poseflow.match_records import Occurrence, Side
@@ -237,10 +238,7 @@ def _scorer_of(ref: EmbeddingTrack, query: EmbeddingTrack, embedder: PairScorer 
             f"the reference was embedded by {ref.model}, the query by {query.model}: their embeddings cannot be "
             "compared; embed one of them again with the model of the other"
         )
-    if embedder is None:
-        from vvipe import Embedder
-
-        embedder = Embedder.from_pretrained()
+    embedder = embedder or shipped_embedder()
     if embedder.model_id != ref.model:
         raise ModelMismatchError(
             f"the clips were embedded by {ref.model}, and {embedder.model_id} was to compare them; "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from poseflow.embed import shipped_embedder
 from poseflow.errors import NoPathError, NothingToScoreError
 from poseflow.match import UNKNOWN_DETECTOR, MatchSettings, match
 from poseflow.match_records import STILL_GAIN, ScoreMatrix
@@ -55,7 +56,7 @@ def match_clips(
         ModelMismatchError, NoPathError: As `match`.
         NothingToScoreError: Too little was seen of every pair; the message is that of the first.
     """
-    embedder = embedder or _shipped_embedder()
+    embedder = embedder or shipped_embedder()
     refs = _candidates(ref, ref_person)
     queries = [(track, _mirrored(query, track, embedder, settings)) for track in _candidates(query, query_person)]
     detectors = (_detector_of(ref), _detector_of(query))
@@ -121,9 +122,3 @@ def _mirrored(
 
 def _detector_of(clip: EmbeddedClip) -> str:
     return clip.metadata.detector.signature if clip.metadata.detector else UNKNOWN_DETECTOR
-
-
-def _shipped_embedder() -> Embedder:
-    from vvipe.embedder import Embedder
-
-    return Embedder.from_pretrained()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from poseflow.embed import shipped_embedder
 from poseflow.errors import ModelMismatchError, PoseflowError
 from poseflow.library import LibraryTrack, list_library, read_library_tracks
 from poseflow.match import UNKNOWN_DETECTOR
@@ -147,10 +148,7 @@ def _read_tracks(files: Iterable[Path], model: str, failed: list[tuple[Path, Pos
 
 
 def _checked_embedder(query: EmbeddingTrack, embedder: Embedder | None) -> Embedder:
-    if embedder is None:
-        from vvipe.embedder import Embedder as Shipped
-
-        embedder = Shipped.from_pretrained()
+    embedder = embedder or shipped_embedder()
     if embedder.model_id != query.model:
         raise ModelMismatchError(
             f"the query was embedded by {query.model}, and {embedder.model_id} was to compare; embed it again, or "

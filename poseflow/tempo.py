@@ -75,15 +75,6 @@ def pauses(alignment: TimeAlignment) -> tuple[Pause, ...]:
     return tuple(pause for _, pause in sorted(found, key=lambda item: item[0]))
 
 
-def local_tempo(alignment: TimeAlignment) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Times of the query (N,), and the smoothed speed of the query / speed of the reference around each (N,).
-
-    The slope of straight lines fitted over SLOPE_WINDOW_S; pauses are taken out. Empty where the path is shorter.
-    """
-    index, slope = _slopes(alignment)
-    return alignment.query_s[index], slope
-
-
 def tempo_changes(alignment: TimeAlignment) -> tuple[TempoChange, ...]:
     """Where the query was clearly faster or slower than the reference, in the order of time."""
     index, slope = _slopes(alignment)

@@ -46,12 +46,6 @@ def unswap_track(track: PoseTrack) -> PoseTrack:
     return replace(track, keypoints=keypoints, scores=scores)
 
 
-def swapped_frames(track: PoseTrack) -> NDArray[np.bool_]:
-    """(T,) the frames that `unswap_track` would change."""
-    changed = unswap_track(track).keypoints
-    return np.asarray((np.nan_to_num(changed) != np.nan_to_num(track.keypoints)).any((1, 2)))
-
-
 def _swapped_frames(track: PoseTrack, stretch: NDArray[np.int64]) -> NDArray[np.bool_]:
     """(S,) whether each frame of one stretch has the sides that fewer frames have."""
     sides = np.array(track.skeleton.flip_pairs).T.ravel()

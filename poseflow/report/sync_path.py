@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-PATH_TOLERANCE_S = 0.03
-"""How far the played path may lie from the matched one, in either clip: the steps of 1/30 s become even slopes."""
 _SMOOTHED_S = 0.2
-"""Stretch over which it is averaged, in seconds of both clips together: six steps of an alignment at 30 Hz."""
+"""Stretch over which the path is averaged, in seconds of both clips together: six steps of an alignment at 30 Hz."""
 _CORNER_TOLERANCE_S = 0.008
 _FINE_S = 1 / 120
 WAITING_SLOPE = 3.2
