@@ -185,6 +185,11 @@ def _print_match(result: MatchResult, *, as_json: bool) -> None:
 
 
 def _print_ranking(ranking: Ranking, *, as_json: bool) -> None:
+    from poseflow.match_text import match_warnings
+
+    for ranked in ranking.results:
+        for warning in match_warnings(ranked.result):
+            click.echo(f"warning: {ranked.query.name}: {warning}", err=True)
     for path, error in ranking.failed:
         click.echo(f"failed: {path}: {error}", err=True)
     click.echo(json.dumps(ranking.to_json(), allow_nan=False) if as_json else ranking.to_text())

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from poseflow.batch import VIDEO_SUFFIXES, BatchReport, Job, run_batch
 from poseflow.errors import PoseflowError, VideoError
 from poseflow.match_json import match_json
+from poseflow.match_text import SCORE_MEANING, mirror_word
 from poseflow.output import atomic_path, make_folder
 from poseflow.records import EmbeddedClip, MatchResult
 
@@ -82,7 +83,7 @@ class Ranking:
         lines = [f"{'rank':>4}  {'score':>5}  {'timing':>6}  {'tempo':>5}  {'mirrored':<8}  query"]
         for rank, ranked in enumerate(self.results, start=1):
             result = ranked.result
-            mirrored = {True: "yes", False: "no", None: "unknown"}[result.is_mirrored]
+            mirrored = mirror_word(result.is_mirrored)
             figures = f"{_whole(result.score):>5}  {_whole(result.timing_score):>6}  {_tempo(result.tempo):>5}"
             lines.append(f"{rank:>4}  {figures}  {mirrored:<8}  {ranked.query.name}")
         return "\n".join(lines)
@@ -123,7 +124,7 @@ def match_folder(
         write_page: Writes each page.
 
     Raises:
-        VideoError: The folder holds no clips, or the reference cannot be read.
+        VideoError: The folder holds no clips beside the reference, or the reference cannot be read.
         NothingToScoreError: Nobody was found in the reference.
         OutputError: `output` cannot be written.
     """
@@ -131,6 +132,8 @@ def match_folder(
     if output is not None:
         make_folder(target)
     sources = [path for path in list_clips(folder) if path.resolve() != Path(ref).resolve()]
+    if not sources:
+        raise VideoError(f"{folder}: a folder with nothing but the reference itself; name another one")
     ref_clip = load(Path(ref))
 
     def work(job: Job) -> Ranked:
@@ -179,7 +182,7 @@ th, td {{ text-align: left; padding: .35rem .6rem; border-bottom: 1px solid #888
 .number {{ text-align: right; font-variant-numeric: tabular-nums; }}
 </style></head>
 <body><h1>{title}</h1>
-<p>Score: 100 = one person repeating the movement, 60 = another competent person, 0 = another movement.</p>
+<p>Score: {SCORE_MEANING}.</p>
 <table><thead><tr>{heads}</tr></thead><tbody>
 {body}
 </tbody></table></body></html>
@@ -192,10 +195,10 @@ def _index_row(row: dict[str, Any]) -> str:
         name = f'<a href="{html.escape(quote(row["page"]), quote=True)}">{name}</a>'
     if row["error"] is not None:
         return f'<tr><td></td><td>{name}</td><td colspan="4">{html.escape(row["error"])}</td></tr>'
-    mirrored = {True: "yes", False: "no", None: "unknown"}[row["is_mirrored"]]
     figures = (_whole(row["score"]), _whole(row["timing"]), _tempo(row["tempo"]))
     cells = "".join(f'<td class="number">{figure}</td>' for figure in figures)
-    return f'<tr><td class="number">{row["rank"]}</td><td>{name}</td>{cells}<td>{mirrored}</td></tr>'
+    cells += f"<td>{mirror_word(row['is_mirrored'])}</td>"
+    return f'<tr><td class="number">{row["rank"]}</td><td>{name}</td>{cells}</tr>'
 
 
 def _ranked(ref: Path, report: BatchReport[Ranked]) -> Ranking:

@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+from poseflow.match_text import match_warnings
 from poseflow.records import MatchResult
 
 
@@ -40,6 +41,7 @@ def match_json(result: MatchResult) -> dict[str, Any]:
         "occurrences": [_numbers(asdict(occurrence)) for occurrence in result.occurrences],
         "matrix": _matrix_json(result),
         **_feedback_json(result),
+        "warnings": list(match_warnings(result)),
         "signature": result.signature,
     }
 

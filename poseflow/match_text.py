@@ -11,6 +11,7 @@ from poseflow.feedback_text import feedback_rows
 from poseflow.match_records import STILL_GAIN, Occurrence, Pause
 from poseflow.records import MatchResult
 
+SCORE_MEANING = "100 = one person repeating the movement, 60 = another competent person, 0 = another movement"
 SUBSCORES = {
     "pose": "how alike the poses are at aligned times, whatever the tempo: it is the score",
     "timing": "how even the query's tempo is against the reference, less its pauses; beside the score, not in it",
@@ -26,7 +27,7 @@ def match_table(result: MatchResult) -> str:
         ("  timing", _points(result.timing_score), SUBSCORES["timing"]),
         ("  coverage", _points(result.coverage_score), SUBSCORES["coverage"]),
         ("same pose", _share(result.match_probability), "mean probability that two aligned poses are one pose"),
-        ("mirrored", _mirrored(result), _mirror_meaning(result)),
+        ("mirrored", mirror_word(result.is_mirrored), _mirror_meaning(result)),
         ("offset", _seconds(result.offset_s), "query time - reference time"),
         ("tempo", _tempo(result.tempo), "speed of the query / speed of the reference"),
         *(("", "", change.text) for change in result.tempo_changes),
@@ -63,8 +64,9 @@ def match_warnings(result: MatchResult) -> tuple[str, ...]:
     )
 
 
-def _mirrored(result: MatchResult) -> str:
-    return {True: "yes", False: "no", None: "unknown"}[result.is_mirrored]
+def mirror_word(is_mirrored: bool | None) -> str:
+    """Yes, no or unknown."""
+    return {True: "yes", False: "no", None: "unknown"}[is_mirrored]
 
 
 def _mirror_meaning(result: MatchResult) -> str:

@@ -269,7 +269,8 @@ class MatchResult:
         matrix: The scores of all pairs of people that were compared, if the clips hold people to choose from.
         motion_gain: How much nearer aligned moments are than the same moments in any order, torso lengths: what the
             movement, rather than the mere pose, has to do with the likeness; about 0 where one of the two stands still.
-        path_distance: Mean expected NP-MPJPE along the path, as the score counts it (`poseflow.score.path_distance`).
+        path_distance: What is scored: harmonic mean of `distance` at typical certainty, outside pauses, torso lengths
+            (`poseflow.score.path_distance`).
         feedback: What to tell the person of the query, if that was asked for (`poseflow.feedback`).
     """
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from poseflow.match_text import SUBSCORES
+from poseflow.match_text import SCORE_MEANING, SUBSCORES
 from poseflow.report.tables import facts_html, table_html
 
-SCORE_MEANING = "100 = one person repeating the movement, 60 = another competent person, 0 = another movement"
 NOTHING_TO_SAY = "Nothing stands out: no difference of a joint is large and sure enough to be told."
 NOT_JUDGED = "Single joints were not judged in this match."
 _TABLES = {"joints": "Joints", "segments": "Parts of the movement", "occurrences": "Where the movement occurs"}

@@ -96,8 +96,25 @@ def test_different_detectors_are_warned_of_on_stderr(save, capsys):
     ref, query = save("ref", SECONDS), save("query", SECONDS, detector="mmpose")
     assert main(["match", "--ref", ref, "--query", query, "--json"]) == 0
     printed = capsys.readouterr()
-    json.loads(printed.out)
-    assert "warning" in printed.err and "blazepose:m" in printed.err and "mmpose:m" in printed.err
+    (warning,) = json.loads(printed.out)["warnings"]
+    assert "blazepose:m" in warning and "mmpose:m" in warning
+    assert printed.err == f"warning: {warning}\n"
+
+
+def test_different_detectors_are_warned_of_on_the_page(save, tmp_path):
+    ref, query, page = save("ref", SECONDS), save("query", SECONDS, detector="mmpose"), tmp_path / "page.html"
+    assert main(["match", "--ref", ref, "--query", query, "--report", str(page)]) == 0
+    assert 'class="warning">the clips&#x27; keypoints come from different detectors' in page.read_text("utf-8")
+
+
+def test_different_detectors_are_warned_of_in_a_folder(save, tmp_path, capsys):
+    students = tmp_path / "students"
+    students.mkdir()
+    for name, detector in (("same", "blazepose"), ("other", "mmpose")):
+        Path(save(name, SECONDS, detector=detector)).rename(students / f"{name}.parquet")
+    assert main(["match", "--ref", save("ref", SECONDS), "--query", str(students)]) == 0
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.startswith("warning: other.parquet: the clips' keypoints come from different detectors")
 
 
 def test_another_models_parquet_is_refused(save, capsys):
@@ -207,7 +224,7 @@ def test_every_occurrence_is_told(save, capsys):
     assert "found 2" in capsys.readouterr().out
 
 
-def test_a_band_that_nothing_keeps_to_is_told(save, capsys):
+def test_a_band_is_named_in_the_signature(save, capsys):
     whole = save("whole", SECONDS)
     assert main(["match", "--ref", whole, "--query", whole, "--band", "0.5", "--json"]) == 0
     assert "+band0.5s|" in json.loads(capsys.readouterr().out)["signature"]

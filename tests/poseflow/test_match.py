@@ -166,7 +166,7 @@ def test_json_has_the_documented_keys_and_null_for_the_unknown():
     assert set(told) == {
         "score", "subscores", "match_probability", "is_mirrored", "mirror_margin", "offset_s", "tempo", "tempo_changes",
         "pauses", "coverage", "ref_person", "query_person", "path", "occurrences", "matrix", "feedback", "joints",
-        "signature",
+        "warnings", "signature",
     }  # fmt: skip
     assert set(told["subscores"]) == {"pose", "timing", "coverage"}
     assert set(told["coverage"]) == {"ref", "query"}

@@ -125,6 +125,12 @@ def test_a_folder_without_clips_is_told(tmp_path):
         list_clips(tmp_path)
 
 
+def test_a_folder_with_nothing_but_the_reference_is_told(tmp_path):
+    (tmp_path / "teacher.mp4").write_bytes(b"")
+    with pytest.raises(VideoError, match=r"nothing but the reference.*name another"):
+        match_folder(tmp_path / "teacher.mp4", tmp_path, load=load, compare=compare)
+
+
 def test_an_output_that_is_a_file_is_refused(folder, tmp_path):
     (tmp_path / "taken").write_text("", encoding="utf-8")
     with pytest.raises(OutputError, match="choose another output"):
