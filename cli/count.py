@@ -15,6 +15,7 @@ from .options import (
     embedding_options,
     load_as_asked,
     make_embedder,
+    note_unused,
     person_option,
 )
 
@@ -52,6 +53,8 @@ def command(
 
     if report:
         check_report_path(report, clip)
+    else:
+        note_unused("video", because="there is no --report")
     embedder = make_embedder(model)
 
     def loaded(path: str) -> tuple[Any, Any]:

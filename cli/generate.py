@@ -17,6 +17,7 @@ from .options import (
     embedding_options,
     load_as_asked,
     make_embedder,
+    note_unused,
     person_option,
 )
 
@@ -62,6 +63,8 @@ def command(
     check_outputs(output, picture)
     embedder = make_embedder(model)
     moment = None
+    if clip is None:
+        note_unused("person", "smooth", because="there is no CLIP")
     if clip is not None and at_s is not None:
         loaded = _load(clip, at_s, get_detector, embedder=embedder, smooth=smooth)
         moment = pick_moment(loaded, at_s, embedder=embedder, person=person)

@@ -16,7 +16,16 @@ from poseflow.match import MatchSettings
 from poseflow.match_people import MATCH_PERSON_CHOICES
 from poseflow.mirror import MIRROR_CHOICES
 
-from .options import FILE, default_of, detector_options, embedding_options, load_as_asked, make_embedder, person_option
+from .options import (
+    FILE,
+    default_of,
+    detector_options,
+    embedding_options,
+    load_as_asked,
+    make_embedder,
+    note_unused,
+    person_option,
+)
 
 if TYPE_CHECKING:
     from poseflow.batch import Job
@@ -113,6 +122,8 @@ def _check_usage(query: str, overlay: str | None, report: str | None, output: st
         raise click.UsageError("--report is one page; --query is a folder: --output takes a page for each clip")
     if output and not Path(query).is_dir():
         raise click.UsageError("--output belongs to a folder as --query")
+    if not (report or output):
+        note_unused("video", because="no page was asked for")
 
 
 def _check_outputs(overlay: str | None, report: str | None, ref: str, query: str) -> None:

@@ -6,7 +6,7 @@ import functools
 import inspect
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -49,15 +49,14 @@ def detector_options(command: Command) -> Command:
     @functools.wraps(command)
     def with_detector(*args: Any, detector: str, **settings: Any) -> Any:
         chosen = {name: settings.pop(name) for name in _DETECTOR_SETTINGS}
-        given = {name: value for name, value in chosen.items() if value is not None}
 
         @functools.cache
         def get_detector() -> PosePredictor:
-            return make_detector(detector, **given)
+            return make_detector(detector, **{name: value for name, value in chosen.items() if value is not None})
 
         result = command(*args, get_detector=get_detector, **settings)
         if not get_detector.cache_info().misses:
-            _note_unused([*_given_by_name("detector"), *given])
+            note_unused("detector", *_DETECTOR_SETTINGS, because="no video was looked at")
         return result
 
     for option in reversed(_detector_options()):
@@ -65,16 +64,24 @@ def detector_options(command: Command) -> Command:
     return with_detector  # type: ignore[return-value]
 
 
-def _given_by_name(parameter: str) -> list[str]:
-    """The parameter, if the command line names it."""
-    is_default = click.get_current_context().get_parameter_source(parameter) == click.core.ParameterSource.DEFAULT
-    return [] if is_default else [parameter]
+def note_unused(*parameters: str, because: str) -> None:
+    """Says on stderr which of these options of the running command were given, and that they changed nothing."""
+    flags = ", ".join(_flag(name) for name in parameters if _is_given(name))
+    if flags:
+        click.echo(f"note: {flags} changed nothing, because {because}", err=True)
 
 
-def _note_unused(parameters: Sequence[str]) -> None:
-    if parameters:
-        flags = ", ".join(f"--{name.replace('_', '-')}" for name in parameters)
-        click.echo(f"note: {flags} changed nothing, because no video was looked at", err=True)
+def _is_given(parameter: str) -> bool:
+    source = click.get_current_context().get_parameter_source(parameter)
+    return source not in (None, click.core.ParameterSource.DEFAULT)
+
+
+def _flag(parameter: str) -> str:
+    """The option as it was given, e.g. ``--no-video``."""
+    context = click.get_current_context()
+    (option,) = (option for option in context.command.params if option.name == parameter)
+    flags = option.secondary_opts if context.params[parameter] is False and option.secondary_opts else option.opts
+    return flags[0]
 
 
 def _detector_options() -> list[Callable[[Any], Any]]:
@@ -166,8 +173,8 @@ def load_as_asked(path: str | Path, *, get_detector: Callable[[], PosePredictor]
 def _note_smoothing(path: str | Path, clip: EmbeddedClip) -> None:
     """Says on stderr where --smooth or --no-smooth was asked for, and a saved clip was embedded the other way."""
     smooth = click.get_current_context().params["smooth"]
-    if _given_by_name("smooth") and clip.metadata.is_smoothed is not None and clip.metadata.is_smoothed != smooth:
-        flag, made = ("--smooth", "without") if smooth else ("--no-smooth", "with")
+    if _is_given("smooth") and clip.metadata.is_smoothed is not None and clip.metadata.is_smoothed != smooth:
+        flag, made = _flag("smooth"), "without" if smooth else "with"
         click.echo(
             f"note: {flag} changed nothing for {path}, a saved clip that was embedded {made} smoothing; "
             f"embed it again with `poseflow embed {path} {flag} -o OUT.parquet`",

@@ -20,6 +20,7 @@ from .options import (
     embedding_options,
     load_as_asked,
     make_embedder,
+    note_unused,
     person_option,
 )
 
@@ -71,6 +72,8 @@ def command(
     """
     from poseflow.search import search_clip
 
+    if index is None:
+        note_unused("keep", because="there is no --index")
     embedder = make_embedder(model)
     clip = load_as_asked(query, get_detector=get_detector, embedder=embedder, smooth=smooth)
     result = search_clip(

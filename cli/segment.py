@@ -13,7 +13,16 @@ from poseflow.embed import embed_tracks
 from poseflow.segmentation.pose_grid import GridSettings
 from poseflow.segmentation.settings import METHODS, SegmentSettings
 
-from .options import FILE, ONE_PERSON, default_of, detector_options, load_as_asked, make_embedder, person_option
+from .options import (
+    FILE,
+    ONE_PERSON,
+    default_of,
+    detector_options,
+    load_as_asked,
+    make_embedder,
+    note_unused,
+    person_option,
+)
 
 if TYPE_CHECKING:
     from poseflow.records import EmbeddedClip, EmbeddingTrack
@@ -85,6 +94,9 @@ def command(
     """
     names = _pairs("--rename", rename)
     _check_usage(clip, method, fit, actions, examples, output, settings)
+    _check_drawings(clip, sheet, report)
+    if actions:
+        note_unused("use_orientation", "min_cluster_s", because="a kept model has its own")
     embedder = make_embedder(embedding_model)
 
     def people(path: str | Path) -> tuple[EmbeddedClip, EmbeddingTrack]:
@@ -147,6 +159,15 @@ def _check_usage(
         raise click.UsageError("--method and --clusters find labels; --model and --examples bring their own")
     if not (clip or fit or actions):
         raise click.UsageError("give a CLIP, or --fit CLIPS -o FILE")
+
+
+def _check_drawings(clip: str | None, sheet: str | None, report: str | None) -> None:
+    if (sheet or report) and not clip:
+        raise click.UsageError("--sheet and --report show a CLIP, and none was given")
+    if not (sheet or report):
+        note_unused("video", because="no sheet or page was asked for")
+    if not clip:
+        note_unused("repetitions", because="there is no CLIP to count in")
 
 
 def _read_model(actions: str | None) -> ActionModel | None:

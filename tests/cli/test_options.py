@@ -59,3 +59,31 @@ def test_smoothing_as_the_clip_was_saved_is_not_worth_a_word(name, clips, tmp_pa
 def test_smoothing_that_nobody_asked_for_is_not_worth_a_word(name, clips, tmp_path, capsys):
     assert run(name, clips[False], tmp_path) == 0
     assert "changed nothing" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "told"),
+    [
+        ("match", ["--no-video"], "--no-video changed nothing, because no page was asked for"),
+        ("count", ["--no-video"], "--no-video changed nothing, because there is no --report"),
+        ("segment", ["--video"], "--video changed nothing, because no sheet or page was asked for"),
+        ("search", ["--keep", "9"], "--keep changed nothing, because there is no --index"),
+        ("lift", ["--pose-model", "rtmpose-l"], "--pose-model changed nothing, because no video was looked at"),
+    ],
+)
+def test_option_that_changes_nothing_is_told(name, options, told, clips, tmp_path, capsys):
+    assert run(name, clips[True], tmp_path, *options) == 0
+    assert f"note: {told}\n" in capsys.readouterr().err
+
+
+def test_options_of_a_clip_that_is_not_there_are_told(tmp_path, capsys):
+    options = ["--person", "id:1", "--no-smooth", "--count", "1"]
+    assert main(["generate", "-o", str(tmp_path / "a.npz"), *options]) == 0
+    assert capsys.readouterr().err == "note: --person, --no-smooth changed nothing, because there is no CLIP\n"
+
+
+@pytest.mark.parametrize("flag", ["--sheet", "--report"])
+def test_drawing_of_a_clip_that_is_not_there_is_wrong_usage(flag, clips, tmp_path, capsys):
+    arguments = ["segment", "--fit", str(clips[True]), "-o", str(tmp_path / "a.model"), flag, str(tmp_path / "x")]
+    assert main(arguments) == 2
+    assert "show a CLIP" in capsys.readouterr().err
