@@ -189,12 +189,12 @@ def _tiles(path: FilePath, tracks: Sequence[PoseTrack]) -> dict[int, NDArray[np.
     tiles = {}
     with closing(_frames_on_screen(path, times_s)) as frames:
         for i, frame in zip(order, frames, strict=True):
-            tiles[tracks[i].person_id] = _tile(_crop(frame.image, tracks[i], best_rows[i]), tracks[i])
+            tiles[tracks[i].person_id] = _tile(crop_person(frame.image, tracks[i], best_rows[i]), tracks[i])
     return tiles
 
 
-def _crop(image: NDArray[np.uint8], track: PoseTrack, row: int) -> NDArray[np.uint8]:
-    """The person with a tenth of room around; the whole picture where the box lies outside it."""
+def crop_person(image: NDArray[np.uint8], track: PoseTrack, row: int) -> NDArray[np.uint8]:
+    """The person of a row with a tenth of room around; the whole picture where the box lies outside it."""
     box = track.boxes[row].astype(np.float64)
     if not np.isfinite(box).all():
         points = track.keypoints[row]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from poseflow.boxes import box_areas, box_overlaps
 from poseflow.records import FramePoses, PoseTrack
 from poseflow.tracklet import Sighting, Tracklet
 from vvipe.skeleton import Skeleton
@@ -150,11 +151,11 @@ def _similarity(
     """(tracklets, sightings) mean of IoU and OKS in [0, 1]; IoU alone where two poses share no joint."""
     shifts = np.array([t.predicted_shift_px(sightings[0].time_s) for t in tracklets])
     boxes = np.array([t.last.box for t in tracklets]) + np.tile(shifts, 2)
-    iou = _box_iou(boxes, np.array([s.box for s in sightings]))
+    iou = box_overlaps(boxes, np.array([s.box for s in sightings]))
     oks = _object_keypoint_similarity(
         np.array([t.last.keypoints for t in tracklets]) + shifts[:, None],
         np.array([s.keypoints for s in sightings]),
-        areas=_box_area(boxes),
+        areas=box_areas(boxes),
         sigmas=sigmas,
         widening=widening,
     )
@@ -180,19 +181,6 @@ def _object_keypoint_similarity(
     n_shared = is_shared.sum(-1)
     oks = np.where(is_shared, likeness, 0).sum(-1) / np.maximum(n_shared, 1)
     return np.where(n_shared > 0, oks, np.nan)
-
-
-def _box_iou(first: NDArray, second: NDArray) -> NDArray[np.float64]:
-    """(M, N) intersection over union of (M, 4) with (N, 4) boxes; 0 where both are empty."""
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(-1)
-    union = _box_area(first)[:, None] + _box_area(second)[None] - shared
-    return np.asarray(shared / np.maximum(union, 1e-9))
-
-
-def _box_area(boxes: NDArray) -> NDArray[np.float64]:
-    return np.asarray(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(-1), np.float64)
 
 
 def _seen_s(tracklet: Tracklet) -> float:
@@ -224,7 +212,7 @@ def _rejoined(tracklets: list[Tracklet], *, max_gap_s: float) -> list[Tracklet]:
 def _is_within_reach(before: Sighting, after: Sighting) -> bool:
     """Whether one person can have moved, and changed in size, that much in that time."""
     boxes = np.array([before.box, after.box], np.float64)
-    sizes = np.sqrt(_box_area(boxes))
+    sizes = np.sqrt(box_areas(boxes))
     moved_px = np.linalg.norm(np.diff(boxes[:, :2] + boxes[:, 2:], axis=0)) / 2
     is_near = moved_px <= _REACH_PER_S * (after.time_s - before.time_s) * sizes.mean()
     return bool(is_near and sizes.max() <= _MAX_SIZE_RATIO * sizes.min())

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from poseflow.boxes import box_overlaps
 from poseflow.detect.people import (
     People,
-    box_overlaps,
     match_boxes,
     pose_boxes,
     pose_scores,

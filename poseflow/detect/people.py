@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from poseflow.boxes import box_overlaps
+
 # COCO's keypoints end at the eyes and the ankles: the body goes on by about a tenth of its extent on each side.
 _BOX_GROWTH = 1.2
 _MIN_JOINT_SCORE = 0.2
@@ -46,15 +48,6 @@ class People:
             np.concatenate([self.boxes, other.boxes]),
             np.concatenate([self.box_scores, other.box_scores]),
         )
-
-
-def box_overlaps(a: NDArray, b: NDArray) -> NDArray[np.float64]:
-    """(N, M) intersection over union of boxes (N, 4) and (M, 4); 0 where either is NaN or empty."""
-    a, b = np.asarray(a, np.float64).reshape(-1, 4), np.asarray(b, np.float64).reshape(-1, 4)
-    sides = np.minimum(a[:, None, 2:], b[:, 2:]) - np.maximum(a[:, None, :2], b[:, :2])
-    overlap = np.clip(sides, 0, None).prod(-1)
-    union = (a[:, 2:] - a[:, :2]).prod(1)[:, None] + (b[:, 2:] - b[:, :2]).prod(1) - overlap
-    return np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
 
 
 def match_boxes(a: NDArray, b: NDArray, *, min_overlap: float) -> list[tuple[int, int]]:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from poseflow.draw import check_picture_path
+from poseflow.draw import check_picture_path, crop_person
 from poseflow.draw_figures import Panel, draw_panels, write_picture
 from poseflow.draw_poses import draw_poses, sightings_at
 from poseflow.errors import NothingToScoreError
@@ -61,21 +61,11 @@ def _crops(video: str | Path, track: PoseTrack, rows: Sequence[int]) -> list[NDA
             row = next((row for time_s, row in wanted.items() if abs(time_s - frame.time_s) < 1e-4), None)
             if row is not None:
                 picture = draw_poses(frame.image, sightings_at([track], frame.time_s))
-                crops[row] = _crop(picture, track.boxes[row], track.keypoints[row])
+                crops[row] = crop_person(picture, track, row)
             if len(crops) == len(wanted):
                 break
     blank = np.full((_CELL, _CELL, 3), _GROUND, np.uint8)
     return [crops.get(row, blank) for row in rows]
-
-
-def _crop(image: NDArray[np.uint8], box: NDArray, points: NDArray) -> NDArray[np.uint8]:
-    """The box, or the keypoints' own, with a tenth of room around."""
-    if not np.isfinite(box).all():
-        box = np.concatenate([np.nanmin(points, axis=0), np.nanmax(points, axis=0)])
-    room = 0.1 * float(max(box[2] - box[0], box[3] - box[1]))
-    limits = np.array([image.shape[1], image.shape[0]] * 2)
-    x0, y0, x1, y1 = np.clip(np.rint(box + [-room, -room, room, room]), 0, limits).astype(int)
-    return image[y0:y1, x0:x1] if x1 - x0 > 1 and y1 - y0 > 1 else image
 
 
 def _tile(picture: NDArray[np.uint8], caption: str) -> NDArray[np.uint8]:

@@ -3,7 +3,6 @@ import pytest
 
 from poseflow.detect.people import (
     People,
-    box_overlaps,
     match_boxes,
     pose_boxes,
     pose_likeness,
@@ -26,14 +25,7 @@ def people_at(*offsets, scores=None, box_scores=None):
     )
 
 
-def test_overlap_of_half_shifted_squares_is_a_third():
-    a = np.array([[0, 0, 2, 2], [0, 0, 2, 2]])
-    b = np.array([[1, 0, 3, 2], [5, 5, 6, 6], [0, 0, 0, 0]])
-    np.testing.assert_allclose(box_overlaps(a, b), [[1 / 3, 0, 0]] * 2)
-
-
-def test_overlaps_of_no_boxes_are_empty():
-    assert box_overlaps(np.zeros((0, 4)), np.zeros((2, 4))).shape == (0, 2)
+def test_no_boxes_match_none():
     assert match_boxes(np.zeros((0, 4)), np.zeros((2, 4)), min_overlap=0.3) == []
 
 
