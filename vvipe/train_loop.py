@@ -159,29 +159,44 @@ def run_iterations(
     if at_quarters is not None:
         hooks.append(QuarterHook(at_quarters, average))
     with _quiet_mmengine():
-        runner = Runner(
-            model=model.to(device),
-            work_dir=str(work_dir),
-            experiment_name=f"{work_dir.parent.name}-{work_dir.name}-{id(model)}",
-            train_dataloader=DataLoader(batches, batch_size=None),
-            train_cfg={"type": "IterationLoop", "max_iters": optimization.iterations, "seed": seed},
-            optim_wrapper={"optimizer": _optimizer(optimization)},
-            param_scheduler=_schedule(optimization),
-            default_hooks={
-                "logger": LoggerHook(interval=50, log_metric_by_epoch=False),
-                "sampler_seed": None,
-                "checkpoint": CheckpointHook(interval=checkpoint_interval, by_epoch=False, max_keep_ckpts=2),
-            },
-            custom_hooks=hooks,
-            visualizer={"type": "Visualizer", "vis_backends": [{"type": "TensorboardVisBackend"}]},
-            resume=find_latest_checkpoint(str(work_dir)) is not None,
-            randomness={"seed": seed},
-            log_level="INFO",
-            default_scope=None,
+        runner = _runner(
+            model.to(device), batches, optimization, work_dir, hooks, seed=seed, checkpoint_interval=checkpoint_interval
         )
         runner.train()
     if average is not None:
         average.use(model)
+
+
+def _runner(
+    model: BaseModel,
+    batches: Dataset,
+    optimization: Optimization,
+    work_dir: Path,
+    hooks: list[Hook],
+    *,
+    seed: int,
+    checkpoint_interval: int,
+) -> Runner:
+    return Runner(
+        model=model,
+        work_dir=str(work_dir),
+        experiment_name=f"{work_dir.parent.name}-{work_dir.name}-{id(model)}",
+        train_dataloader=DataLoader(batches, batch_size=None),
+        train_cfg={"type": "IterationLoop", "max_iters": optimization.iterations, "seed": seed},
+        optim_wrapper={"optimizer": _optimizer(optimization)},
+        param_scheduler=_schedule(optimization),
+        default_hooks={
+            "logger": LoggerHook(interval=50, log_metric_by_epoch=False),
+            "sampler_seed": None,
+            "checkpoint": CheckpointHook(interval=checkpoint_interval, by_epoch=False, max_keep_ckpts=2),
+        },
+        custom_hooks=hooks,
+        visualizer={"type": "Visualizer", "vis_backends": [{"type": "TensorboardVisBackend"}]},
+        resume=find_latest_checkpoint(str(work_dir)) is not None,
+        randomness={"seed": seed},
+        log_level="INFO",
+        default_scope=None,
+    )
 
 
 def _optimizer(optimization: Optimization) -> dict[str, Any]:

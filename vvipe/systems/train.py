@@ -44,22 +44,12 @@ def train_system(
         return load_system(recipe, weights)
     torch.manual_seed(seed)
     trainer = TRAINERS[recipe.kind](recipe)
-    batches = ViewBatches(
-        bank,
-        recipe.views,
-        n_views=N_VIEWS,
-        use_scores=True,
-        iterations=recipe.optimization.iterations,
-        batch_size=recipe.optimization.batch_size,
-        seed=seed,
-        variety=PoseVariety(),
-    )
     look = None
     if at_quarters is not None:
         look = lambda model, share: at_quarters(as_system(recipe, model.network), share)  # noqa: E731
     run_iterations(
         trainer,
-        batches,
+        _batches(recipe, bank, seed),
         recipe.optimization,
         work_dir / "training",
         label=recipe.name,
@@ -71,6 +61,19 @@ def train_system(
     network = trainer.network.cpu().eval()
     save_file(network.state_dict(), weights)
     return as_system(recipe, network)
+
+
+def _batches(recipe: SystemRecipe, bank: PoseBank, seed: int) -> ViewBatches:
+    return ViewBatches(
+        bank,
+        recipe.views,
+        n_views=N_VIEWS,
+        use_scores=True,
+        iterations=recipe.optimization.iterations,
+        batch_size=recipe.optimization.batch_size,
+        seed=seed,
+        variety=PoseVariety(),
+    )
 
 
 def load_system(recipe: SystemRecipe, weights: Path) -> RetrievalSystem:
