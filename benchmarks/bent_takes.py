@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from poseflow_benchmarks.mocap_clips import film, random_view, warped
+from poseflow_benchmarks.other_bodies import as_other_person
 from scipy.spatial.transform import Rotation
 
 from poseflow.angle_differences import AngleDifferences, angle_differences
@@ -35,6 +36,7 @@ RAMP_S = 0.15
 """A bend sets in, and fades, over that time."""
 MIN_SHARE = 0.7
 """A bend whose angle changes by less than that share of it (an elbow past straight) is drawn anew."""
+MIN_LENGTH_S = 2.0
 _DRAWS = 200
 
 
@@ -101,8 +103,17 @@ def draw_case(
     amount_deg: float | None,
     length_s: float = 8.0,
     rate: float = 30.0,
+    is_varied: bool = False,
 ) -> Case:
     """An excerpt of at most `length_s`, with a random joint bent, up or down, for 1.5 to 3 s; None bends nothing.
+
+    Args:
+        takes: What excerpts are drawn from.
+        generator: Draws take, excerpt and bend.
+        amount_deg: How far the joint is bent.
+        length_s: Longest excerpt.
+        rate: Frames a second.
+        is_varied: Whether every excerpt is of another body (`poseflow_benchmarks.other_bodies`) and of another length.
 
     Raises:
         ValueError: In no take can anything be bent by that much.
@@ -110,11 +121,13 @@ def draw_case(
     for _ in range(_DRAWS):
         take = takes[int(generator.integers(len(takes)))]
         whole_s = (len(take.poses) - 1) / take.fps
-        if whole_s < 2.0:
+        if whole_s < MIN_LENGTH_S:
             continue
-        duration_s = min(whole_s, length_s)
+        duration_s = min(whole_s, generator.uniform(MIN_LENGTH_S, length_s) if is_varied else length_s)
         start_s = generator.uniform(0, whole_s - duration_s)
         poses, time_s = warped(take.poses, take.fps, lambda t, s=start_s: s + t, duration_s, rate=rate)
+        if is_varied:
+            poses = as_other_person(poses, generator)
         if amount_deg is None:
             return Case(time_s, poses, poses, None, take.name)
         case = _bent_case(poses, time_s, take.name, generator, amount_deg)

@@ -26,7 +26,8 @@ MIN_OVERLAP = 0.5
 """Least share of the window, and of the line, that they have in common."""
 MIN_TRUE_DEG = 3.0
 """An angle of the bent joint that truly differs by less has no way to be right about."""
-DataName = Literal["development", "test", "hdm05"]
+DataName = Literal["development", "other-bodies", "test", "hdm05"]
+"""CMU's carve-out, on which settings are chosen; the same on other bodies; CMU's test people; HDM05."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def run_feedback(
     Args:
         mocap: Folder with the motion capture .npz files.
         embedder: The model.
-        data: "development" = CMU's carve-out, on which settings are chosen; "test" = CMU's test people; "hdm05".
+        data: Of what movements (DataName).
         count: Cases of each row.
         keypoints: GT, D0, D1.
         amounts_deg: Of the bends; 0 = an unaltered second view.
@@ -128,7 +129,7 @@ def run_feedback(
             outcomes = []
             for number in range(count):
                 generator = np.random.default_rng((seed, round(amount), number))
-                case = draw_case(takes, generator, amount_deg=amount or None)
+                case = draw_case(takes, generator, amount_deg=amount or None, is_varied=data == "other-bodies")
                 pair = film_case(case, generator, keypoints=kind, embedder=embedder)
                 outcomes.append(judge_lines(pair.feedback(embedder, has_keypoints=has_keypoints).lines, case))
             rows.append(_row(kind, amount, outcomes))
@@ -149,7 +150,7 @@ def feedback_takes(mocap: str | Path, data: DataName) -> list[MocapSequence]:
     if data == "hdm05":
         return read_npz(folder / "hdm05.npz")
     takes = [take for name in ("cmu.npz", "cmu_more.npz") for take in read_npz(folder / name)]
-    return select(takes, "carve-out" if data == "development" else "test")
+    return select(takes, "test" if data == "test" else "carve-out")
 
 
 def judge_lines(lines: Sequence[FeedbackLine], case: Case) -> Outcome:

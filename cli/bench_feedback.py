@@ -13,7 +13,13 @@ from .options import make_embedder
 
 @click.command("feedback")
 @MOCAP
-@click.option("--on", "data", type=click.Choice(["development", "test", "hdm05"]), default="hdm05", show_default=True)
+@click.option(
+    "--on",
+    "data",
+    type=click.Choice(["development", "other-bodies", "test", "hdm05"]),
+    default="hdm05",
+    show_default=True,
+)
 @click.option("--cases", "count", type=click.IntRange(min=1), default=40, show_default=True, help="Of each row.")
 @click.option("--keypoints", type=click.Choice(["GT", "D0", "D1"]), multiple=True, help="Default: all three.")
 @click.option(

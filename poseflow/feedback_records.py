@@ -25,7 +25,7 @@ class FeedbackSettings:
 
     max_lines: int = 5
     smooth_s: float = 0.3
-    min_duration_s: float = 0.8
+    min_duration_s: float = 1.0
     max_gap_s: float = 0.7
     keep: float = 0.4
     min_share: float = 0.5

@@ -49,7 +49,8 @@ class PairFitSettings:
         keypoint_sd: Error of a keypoint, torso lengths: noise, body proportions, and what the model leaves out.
         outlier_sd: Keypoints that are farther off than about that, torso lengths, count for little.
         bone_sd: Error of a decoded bone's end, torso lengths.
-        length_share: How far a bone may be from its length in the whole clip, as a share of it.
+        length_share: How far a bone may be from its length in the whole clip, as a share of it: joints are not marked
+            where the bones turn, but somewhere near.
         turn_sd_deg: Of the turns, the Gaussian that pulls them to none at first.
         sparse_deg: Then they are pulled as by a Student t of one degree of freedom and this scale: few joints turn,
             but those by any amount.
@@ -67,7 +68,7 @@ class PairFitSettings:
     keypoint_sd: float = 0.04
     outlier_sd: float = 0.12
     bone_sd: float = 0.4
-    length_share: float = 0.05
+    length_share: float = 0.2
     turn_sd_deg: float = 20.0
     sparse_deg: float = 4.0
     camera_sd_deg: float = 20.0

@@ -86,6 +86,17 @@ def test_nothing_is_bent_where_that_is_asked_for():
     assert case.query_poses is case.ref_poses
 
 
+def test_other_bodies_come_in_other_lengths():
+    plain, varied = (draw_case([take()], np.random.default_rng(0), amount_deg=None, is_varied=v) for v in (False, True))
+    assert plain.duration_s == pytest.approx(8, abs=0.1) and 1.9 < varied.duration_s < 7.9
+
+    def thigh(case):
+        hip, knee = H36M17.indices("left_hip", "left_knee")
+        return np.median(np.linalg.norm(case.ref_poses[:, knee] - case.ref_poses[:, hip], axis=-1))
+
+    assert abs(thigh(varied) / thigh(plain) - 1) > 0.01
+
+
 def test_a_bend_that_no_take_allows_is_an_error():
     short = MocapSequence("short", "x", "", 60.0, take().poses[:60])
     with pytest.raises(ValueError, match="amount_deg"):
