@@ -90,7 +90,7 @@ def run_kinship(
     *,
     embedder: Embedder,
     data: DataName = "test",
-    count: int = 60,
+    count: int = 40,
     noise: bool = False,
     seed: int = 0,
 ) -> KinshipReport:

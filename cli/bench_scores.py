@@ -19,14 +19,13 @@ from .options import make_embedder
     help="Folder with cmu.npz and cmu_more.npz, or with hdm05.npz.",
 )
 @click.option("--on", "data", type=click.Choice(["development", "test", "hdm05"]), default="test", show_default=True)
-@click.option("--pairs", type=click.IntRange(min=1), default=40, show_default=True, help="Of each kinship.")
+@click.option("--pairs", "count", type=click.IntRange(min=1), default=40, show_default=True, help="Of each kinship.")
 @click.option("--noise", is_flag=True, help="Whether keypoints get the noise D0.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of pairs, cameras and noise.")
 @MODEL
 @JSON
-def scores(mocap: Path, data: Any, pairs: int, noise: bool, seed: int, model: str | None, as_json: bool) -> None:
+def scores(mocap: Path, model: str | None, as_json: bool, **settings: Any) -> None:
     """What a match's score means: one performance in two views, repetitions, other people, other movements."""
     from poseflow_benchmarks.kinship import run_kinship
 
-    report = run_kinship(mocap, embedder=make_embedder(model), data=data, count=pairs, noise=noise, seed=seed)
-    print_report(report, as_json)
+    print_report(run_kinship(mocap, embedder=make_embedder(model), **settings), as_json)
