@@ -42,6 +42,7 @@ IMPORTS = {
     "pyarrow": "import pyarrow.parquet",
     "pycocotools": "import pycocotools.mask",
     "safetensors": "import safetensors.torch",
+    "scikit-learn": "import sklearn",
     "setuptools": "import warnings; warnings.simplefilter('ignore'); import pkg_resources",
     "tensorboard": "from torch.utils.tensorboard import SummaryWriter",
 }

@@ -9,6 +9,11 @@ from poseflow.joint_angles import Angle
 
 CAMERA_NOTE = "lean and facing take both cameras to stand upright and level; facing tells turns, not where one stands"
 NOTHING = "nothing stands out: no difference of a joint is large and sure enough to be told"
+OTHER_MOVEMENT = (
+    "no single joint explains so low a score: the poses differ throughout, or these are two different movements"
+)
+LOW_SCORE = 40.0
+"""Below it lie few pairs of one movement: a quarter of those of two competent people score under 49."""
 NOT_SEEN = "not judged: a person was not seen, or only in part"
 NOT_SURE = "not judged: the pose cannot be told surely from these pictures"
 
@@ -47,12 +52,17 @@ def not_judged_text(start_s: float, end_s: float, joint: str | None, *, is_seen:
     return f"{span_text(start_s, end_s)}: {_exchanged(name) if is_mirrored else name}{why}"
 
 
-def feedback_rows(feedback: Feedback) -> list[tuple[str, str, str]]:
-    """What `poseflow match` prints of it: name, figure, meaning."""
+def nothing_text(score: float) -> str:
+    """What to say of a match of this score where no joint stands out."""
+    return NOTHING if score >= LOW_SCORE else OTHER_MOVEMENT
+
+
+def feedback_rows(feedback: Feedback, *, score: float) -> list[tuple[str, str, str]]:
+    """What `poseflow match` prints of it: name, figure, meaning; `score` is that of the match."""
     if not feedback.joints or all(row.judged == 0 for row in feedback.joints):
         texts: Sequence[str] = ["no joint could be judged: " + NOT_SEEN.removeprefix("not judged: ")]
     else:
-        texts = [line.text for line in feedback.lines] or [NOTHING]
+        texts = [line.text for line in feedback.lines] or [nothing_text(score)]
     rows = [("feedback" if number == 0 else "", "", text) for number, text in enumerate(texts)]
     if feedback.more_lines:
         rows.append(("", "", f"and {feedback.more_lines} smaller ones"))

@@ -38,7 +38,7 @@ def match_table(result: MatchResult) -> str:
             _span(result.query_s),
             f"person {result.query_person}; {_share(result.query_coverage)} of it compared",
         ),
-        *(feedback_rows(result.feedback) if result.feedback is not None else ()),
+        *(feedback_rows(result.feedback, score=result.score) if result.feedback is not None else ()),
         *_matrix_rows(result),
         *(_occurrence_row(number, place) for number, place in enumerate(result.occurrences, start=1)),
         ("detector", "", _detectors(result)),

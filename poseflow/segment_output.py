@@ -70,7 +70,10 @@ def timeline_json(timeline: Timeline, repetitions: Sequence[LabelledRepetition])
 def timeline_text(timeline: Timeline, repetitions: Sequence[LabelledRepetition]) -> str:
     """The same for the terminal: a line a segment, then how long each label took."""
     if not timeline.segments:
-        return "0 segments: nothing in the clip is like what the labels stand for"
+        return (
+            "0 segments: nothing in the clip was told apart for long enough; "
+            "a single repetition is found by `count --ref` or `match --all`"
+        )
     lines = [f"{'start':>8} {'end':>8}  {'label':<16} {'confidence':>10}  repetitions"]
     for s in timeline.segments:
         count = sum(s.start_s <= r.repetition.start_s < s.end_s for r in repetitions)

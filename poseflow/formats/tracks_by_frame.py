@@ -46,12 +46,16 @@ class TracksByFrame:
 
     @property
     def fps(self) -> float | None:
-        """Frames a second of the video, where its rate is constant to a millisecond; None where it is not."""
+        """Frames a second of the tracks, where the rate is constant to a millisecond; None where it is not.
+
+        Of a track made of every second frame it is half the video's.
+        """
         if len(self.index) < 2:
             return None
         numbers, times = self.index - self.index.mean(), self.time_s - self.time_s.mean()
         step_s = float((numbers * times).sum() / (numbers * numbers).sum())  # the straight line through them
-        return 1 / step_s if np.abs(times - step_s * numbers).max() <= _FPS_SLACK_S else None
+        stride = int(np.gcd.reduce(np.diff(self.index)))
+        return 1 / (step_s * stride) if np.abs(times - step_s * numbers).max() <= _FPS_SLACK_S else None
 
 
 def by_frame(tracks: Sequence[PoseTrack]) -> TracksByFrame:

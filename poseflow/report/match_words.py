@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from poseflow.feedback_text import nothing_text
 from poseflow.match_text import SCORE_MEANING, SUBSCORES
 from poseflow.report.tables import facts_html, table_html
 
-NOTHING_TO_SAY = "Nothing stands out: no difference of a joint is large and sure enough to be told."
 NOT_JUDGED = "Single joints were not judged in this match."
 _TABLES = {"joints": "Joints", "segments": "Parts of the movement", "occurrences": "Where the movement occurs"}
 
@@ -32,7 +32,8 @@ def feedback_html(result: Mapping[str, Any]) -> str:
     beside = _beside_feedback(result)
     if not feedback:
         is_judged = any(row.get("judged", True) for row in _records(result, "joints"))
-        return f"<p>{escape(NOTHING_TO_SAY if is_judged else NOT_JUDGED)}</p>{beside}"
+        nothing = nothing_text(result.get("score") or 0.0).capitalize() + "."
+        return f"<p>{escape(nothing if is_judged else NOT_JUDGED)}</p>{beside}"
     lines = "".join(
         f'<li><button type="button" class="line" data-line="{number}">{escape(str(line.get("text") or ""))}'
         "</button></li>"

@@ -53,6 +53,10 @@ def test_machine_of_the_tests_can_embed(report):
     assert report["can_embed"], [check for check in report["checks"] if check["status"] == "problem"]
 
 
+def test_nothing_that_is_installed_here_is_called_broken(report):
+    assert [check for check in report["checks"] if (check["problem"] or "").startswith("does not work")] == []
+
+
 def test_device_and_codec_are_named(checks):
     assert "cpu" in checks["device"]["found"]
     assert "libx264" in checks["H.264 video"]["found"]

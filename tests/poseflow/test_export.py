@@ -140,6 +140,12 @@ def test_a_variable_frame_rate_has_true_times_and_no_fps(tmp_path):
         assert "fps" not in data.attrs
 
 
+def test_a_track_of_every_third_frame_has_a_third_of_the_rate(tmp_path):
+    frames = np.arange(0, 90, 3)
+    report = export_tracks(tmp_path / "out.nc", [person(frames=frames, stamps=frames / 30)])
+    assert report.fps == pytest.approx(10)
+
+
 def test_stamps_rounded_to_milliseconds_are_a_constant_rate(tmp_path):
     report = export_tracks(tmp_path / "out.nc", [person(frames=range(90), stamps=np.round(np.arange(90) / 30, 3))])
     assert report.fps == pytest.approx(30, rel=1e-4)

@@ -55,19 +55,26 @@ def line(joint="left_elbow", words="left elbow worse"):
 
 
 def test_rows_are_the_lines_then_how_many_more_then_what_was_not_judged():
-    rows = feedback_rows(told([line(), line(words="second")], 3, not_judged=[NotJudged(0, 1, None, "0-1 s: no")]))
+    rows = feedback_rows(
+        told([line(), line(words="second")], 3, not_judged=[NotJudged(0, 1, None, "0-1 s: no")]), score=80
+    )
     assert [row[2] for row in rows] == ["left elbow worse", "second", "and 3 smaller ones", "0-1 s: no"]
     assert [row[0] for row in rows] == ["feedback", "", "", ""]
 
 
 def test_the_cameras_are_mentioned_with_a_lean_only():
-    assert "cameras are upright" not in [row[2] for row in feedback_rows(told([line()]))]
-    assert "cameras are upright" in [row[2] for row in feedback_rows(told([line("lean", "leans")]))]
+    assert "cameras are upright" not in [row[2] for row in feedback_rows(told([line()]), score=80)]
+    assert "cameras are upright" in [row[2] for row in feedback_rows(told([line("lean", "leans")]), score=80)]
 
 
 def test_nothing_to_tell_is_not_praise_where_nothing_was_judged():
-    assert "nothing stands out" in feedback_rows(told())[0][2]
-    assert "no joint could be judged" in feedback_rows(told(judged=0.0))[0][2]
+    assert "nothing stands out" in feedback_rows(told(), score=80)[0][2]
+    assert "no joint could be judged" in feedback_rows(told(judged=0.0), score=80)[0][2]
+
+
+def test_where_no_joint_stands_out_a_low_score_is_not_praised():
+    assert "no single joint explains" in feedback_rows(told(), score=30)[0][2]
+    assert feedback_rows(told([line()]), score=30)[0][2] == "left elbow worse"
 
 
 def test_json_has_no_nan():

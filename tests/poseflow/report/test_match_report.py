@@ -197,7 +197,9 @@ def test_unknown_figures_are_dashes_and_an_unknown_mirror_is_said():
 
 
 def test_no_feedback_is_said_and_is_not_praise_where_nothing_was_judged():
-    assert "Nothing stands out" in feedback_html({"feedback": [], "joints": [{"joint": "left_knee"}]})
+    judged = {"feedback": [], "joints": [{"joint": "left_knee"}]}
+    assert "Nothing stands out" in feedback_html({"score": 80.0, **judged})
+    assert "No single joint explains" in feedback_html({"score": 30.0, **judged})
     assert "not judged" in feedback_html({"feedback": [], "joints": []})
 
 
