@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from poseflow.generate import AROUND_S, check_outputs, generate_to_files, pick_moment
+from poseflow.generate import AROUND_S, PRIOR_STEP, check_outputs, generate_to_files, pick_moment
+from vvipe.generate import ALPHAS
 
 from .options import (
     FILE,
@@ -38,7 +39,8 @@ from .options import (
     multiple=True,
     type=float,
     metavar="STEP",
-    help="Size of a step along each direction; may be repeated. Default: 0.2, 0.3, 0.4, 0.5; without CLIP: 1.",
+    help="Size of a step along each direction; may be repeated. "
+    f"Default: {', '.join(map(str, ALPHAS))}; without CLIP: {PRIOR_STEP:g}.",
 )
 @click.option(
     "--seed", type=int, default=default_of(generate_to_files, "seed"), show_default=True, help="Of the directions."

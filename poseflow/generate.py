@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 NEAR_S = 0.1
 """How far from the asked time the frame may lie."""
+PRIOR_STEP = 1.0
+"""The prior's middle is 0, and one step of size 1 from it is a sample of the unit Gaussian."""
 AROUND_S = 0.5
 """How much of a video is read on each side of the asked time, so that its keypoints can be smoothed."""
 
@@ -155,9 +157,8 @@ def generate_to_files(
 
     check_outputs(output, picture)
     generator = np.random.default_rng(seed)
-    # The prior's middle is 0, and one step of size 1 from it is a sample of the unit Gaussian.
     start = np.zeros(embedder.dimension, np.float32) if moment is None else moment.vector
-    steps = alphas or ((1.0,) if moment is None else ALPHAS)
+    steps = alphas or ((PRIOR_STEP,) if moment is None else ALPHAS)
     generated = generate_around(start, embedder=embedder, generator=generator, count=count, alphas=steps)
     origin = "prior" if moment is None else f"person {moment.person_id} at {moment.time_s:.3f} s"
     write_generated(output, generated, embedder=embedder, seed=seed, origin=origin)

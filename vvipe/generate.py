@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from vvipe.embedder import Embedder
+if TYPE_CHECKING:
+    from vvipe.embedder import Embedder
 
 ALPHAS = (0.2, 0.3, 0.4, 0.5)
 """Sizes of the steps in V-VIPE's Figure 7."""
