@@ -31,7 +31,12 @@ _FROM = click.option(
     help="The unpacked download; .asf and .amc files may lie in any folders below.",
 )
 _OUTPUT = click.option(
-    "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.npz"
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="OUT.npz",
+    help="Where the takes go, for `poseflow train --data` and the folder of `poseflow bench --mocap`.",
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the state of every take.")
 

@@ -42,7 +42,7 @@ class JointName(click.ParamType):
 
 @click.command("import")
 @click.argument("file", type=click.Path())
-@click.option("-o", "--output", required=True, type=FILE, metavar="OUT.parquet")
+@click.option("-o", "--output", required=True, type=FILE, metavar="OUT.parquet", help="Where the track goes.")
 @click.option(
     "--format",
     type=click.Choice(["auto", *(known.name for known in FORMATS)]),

@@ -143,7 +143,7 @@ def span_options(command: Command) -> Command:
         [
             ("--start", "start_s", from_0, "Start of the span, in seconds of the source's own time."),
             ("--end", "end_s", above_0, "End of the span; it is not in the span."),
-            ("--stride", "stride_s", above_0, "Shortest time between two frames that are looked at."),
+            ("--stride", "stride_s", above_0, "Look at about one frame in so many seconds; default: at every frame."),
         ]
     ):
         with_span = click.option(flag, name, type=kind, metavar="SECONDS", help=text)(with_span)

@@ -33,8 +33,14 @@ from .completion import RECIPE
     help="Checkpoints, TensorBoard logs and the model go here; a run that lies there continues. "
     "Default: work_dirs/NAME.",
 )
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of first weights, cameras, bodies and noise.")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    show_default=True,
+    help="Where it trains; auto is cuda where there is one, else cpu.",
+)
 @click.option("--stage1-iterations", type=click.IntRange(1), help="Instead of the recipe's, e.g. for a trial run.")
 @click.option("--stage2-iterations", type=click.IntRange(1), help="Likewise.")
 def command(
@@ -50,7 +56,9 @@ def command(
 ) -> None:
     """Trains a V-VIPE: both stages, then calibration.
 
-    NAME is a recipe of vvipe/configs, CONFIG.py one of your own.
+    NAME is vvipe_cmu, the shipped model's recipe, or vvipe_paper, the published one; CONFIG.py is one of your own.
+    Losses are in the logs of the work folder (tensorboard --logdir). After Ctrl-C the same command goes on from the
+    last checkpoint.
     """
     from vvipe.train import train
 

@@ -99,3 +99,10 @@ def test_rows_that_are_not_planned_are_refused(tmp_path, capsys):
     assert main(["bench", "retrieval", *arguments]) == 2
     assert "no-such-row" in capsys.readouterr().err
     assert not Path(tmp_path / "work").exists()
+
+
+def test_no_benchmark_of_the_list_is_cut_off(capsys):
+    assert main(["bench"]) == 0
+    listed = capsys.readouterr().out
+    assert "..." not in listed
+    assert "worth on HDM05's cross-view pairs." in " ".join(listed.split())

@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
 from poseflow_cli import main as main_module
 from poseflow_cli.main import COMMANDS, main
 
+from vvipe import configs
 from vvipe.errors import BatchError, NothingToScoreError, VideoError
 from vvipe.skeleton import get_skeleton
 
@@ -54,6 +56,25 @@ def test_every_command_of_the_registry_is_there_and_explains_itself(name):
     result = run(name, "--help")
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith(f"Usage: poseflow {name} ")
+
+
+def options_of(command: click.Command, name: str) -> list[tuple[str, click.Option]]:
+    """(command, option) of a command and of those below it."""
+    own = [(name, option) for option in command.params if isinstance(option, click.Option)]
+    below = command.commands if isinstance(command, click.Group) else {}
+    return own + [pair for key, sub in below.items() for pair in options_of(sub, f"{name} {key}")]
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "bench"])
+def test_every_option_is_explained(name):
+    command = main_module.cli.get_command(click.Context(main_module.cli), name)
+    assert [(where, option.opts) for where, option in options_of(command, name) if not option.help] == []
+
+
+def test_the_help_of_train_names_every_recipe(capsys):
+    assert main(["train", "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert all(path.stem in printed for path in Path(configs.__file__).parent.glob("[!_]*.py"))
 
 
 def loaded_by(*arguments: str) -> set[str]:
