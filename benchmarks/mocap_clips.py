@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from vvipe.cameras import CameraRange, look_at_rotation, project
 from vvipe.detector_noise import add_detector_noise
 from vvipe.geometry import normalize_3d
 from vvipe.noise import add_gaussian_noise
-from vvipe.skeleton import COCO13, H36M17, conversion_indices
+from vvipe.skeleton import COCO13, COCO17, H36M17, conversion_indices
 
 Noise = Literal["D0", "D1"]
 PIXELS_PER_UNIT = 1000.0
@@ -84,6 +84,15 @@ def film(
         boxes=corners,
         box_scores=np.ones(frames, np.float32),
     )
+
+
+def with_face(track: PoseTrack) -> PoseTrack:
+    """A COCO-13 track as COCO-17: eyes and ears were not seen."""
+    places = list(COCO17.indices(*track.skeleton.joints))
+    keypoints = np.full((len(track.time_s), COCO17.n_joints, 2), np.nan, np.float32)
+    scores = np.zeros(keypoints.shape[:2], np.float32)
+    keypoints[:, places], scores[:, places] = track.keypoints, track.scores
+    return replace(track, skeleton=COCO17, keypoints=keypoints, scores=scores)
 
 
 def _noisy(image: torch.Tensor, noise: Noise, seed: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -12,22 +12,21 @@ import argparse
 import json
 import tempfile
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from poseflow_benchmarks.machine import this_machine
-from poseflow_benchmarks.mocap_clips import film, random_view
+from poseflow_benchmarks.mocap_clips import film, random_view, with_face
 
 from poseflow.embed import embed_people
-from poseflow.records import ClipMetadata, EmbeddedClip, EmbeddingTrack, PoseTrack
+from poseflow.records import ClipMetadata, EmbeddedClip, EmbeddingTrack
 from poseflow.search import KEEP, search_folder
 from poseflow.search_places import SearchSettings
 from poseflow.store import write_clip
 from vvipe import Embedder
 from vvipe.datasets.mocap import read_npz, resample
-from vvipe.skeleton import COCO17
 
 RATE_HZ = 30.0
 QUERY_S = 3.0
@@ -90,15 +89,6 @@ def filmed(take: Take, embedder: Embedder, generator: np.random.Generator) -> Em
     return embed_people(
         [with_face(track)], metadata=ClipMetadata(source=take.name, frames=len(time_s)), embedder=embedder
     )
-
-
-def with_face(track: PoseTrack) -> PoseTrack:
-    """A COCO-13 track as COCO-17: eyes and ears were not seen."""
-    places = list(COCO17.indices(*track.skeleton.joints))
-    keypoints = np.full((len(track.time_s), COCO17.n_joints, 2), np.nan, np.float32)
-    scores = np.zeros(keypoints.shape[:2], np.float32)
-    keypoints[:, places], scores[:, places] = track.keypoints, track.scores
-    return replace(track, skeleton=COCO17, keypoints=keypoints, scores=scores)
 
 
 def cut(take: Take, embedder: Embedder, generator: np.random.Generator) -> EmbeddingTrack:

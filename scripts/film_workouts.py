@@ -1,0 +1,58 @@
+"""Makes saved tracks of people who exercise, for trying `segment` and `count` without a film of one's own.
+
+.venv/bin/python scripts/film_workouts.py --mocap FOLDER -o workouts [--count 6] [--seed 1]
+
+Each is composed of movements of CMU's motion capture that recur, one to six repetitions at a time, on one body,
+as a random camera and a noisy detector see them. What is done when stands beside it, as `segment` writes it (.csv).
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from pathlib import Path
+
+import numpy as np
+from poseflow_benchmarks.mocap_clips import with_face
+from poseflow_benchmarks.segmentation_data import LabelledSequence, development_sequences
+
+from poseflow.embed import embed_people
+from poseflow.formats.segment_files import write_segments
+from poseflow.records import ClipMetadata, Segment
+from poseflow.store import write_clip
+from vvipe import Embedder
+
+
+def main() -> None:
+    """Writes the tracks and their true labels."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mocap", type=Path, required=True, help="folder with cmu.npz and cmu_more.npz")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder, made where it does not exist")
+    parser.add_argument("--count", type=int, default=6)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    embedder = Embedder.from_pretrained()
+    made = development_sequences(arguments.mocap, arguments.count, seed=arguments.seed)
+    for number, sequence in enumerate(made, start=1):
+        name = f"workout{number}"
+        track = with_face(sequence.filmed("D1"))  # smooth already
+        metadata = ClipMetadata(source=name, frames=len(track.time_s))
+        clip = embed_people([track], metadata=metadata, embedder=embedder, smooth=False)
+        write_clip(arguments.output / f"{name}.parquet", clip)
+        write_segments(arguments.output / f"{name}.csv", true_segments(sequence))
+        print(f"{name}.parquet: {sequence.time_s[-1]:.0f} s")
+
+
+def true_segments(sequence: LabelledSequence) -> list[Segment]:
+    """What is done when."""
+    segments = []
+    for action, frames in itertools.groupby(range(len(sequence.truth)), key=lambda frame: int(sequence.truth[frame])):
+        rows = np.array(list(frames))
+        start_s, end_s = sequence.time_s[rows[0]], sequence.time_s[min(rows[-1] + 1, len(sequence.time_s) - 1)]
+        segments.append(Segment(float(start_s), float(end_s), sequence.actions[action], 1.0))
+    return segments
+
+
+if __name__ == "__main__":
+    main()
