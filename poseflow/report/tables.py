@@ -46,7 +46,7 @@ def value_text(value: Any, key: str = "") -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.0f}" if key.endswith("_deg") or abs(value) >= 100 else f"{value:.2f}"
+        return f"{value:z.0f}" if key.endswith("_deg") or abs(value) >= 100 else f"{value:z.2f}"
     return str(value)
 
 
