@@ -28,7 +28,7 @@ def find_occurrences(
         pattern: The movement; the reference of the alignments.
         clip: What is searched; the query of the alignments.
         distance: Distance of pairs of features.
-        accept: Whether a place is still an occurrence; the search ends at the first that is not.
+        accept: Whether a place is an occurrence; the stretch in which the cheapest place is none is not sought further.
         settings: How each place is sought; the open clip is always `clip`, and the charges are shares of the mean
             distance over the whole clip.
 
@@ -47,7 +47,7 @@ def find_occurrences(
     while queue:
         _, _, best, inside = heapq.heappop(queue)
         if not accept(best):
-            break
+            continue
         found.append(best)
         for part in _beside(inside, best):
             there = _try(pattern, part, distance, settings)

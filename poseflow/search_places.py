@@ -170,8 +170,10 @@ def _try(
 
     def accept_most(place: TimeAlignment) -> bool:
         nonlocal accepted
+        if accepted == most or not accept(place):
+            return False
         accepted += 1
-        return accepted <= most and accept(place)
+        return True
 
     try:
         return find_occurrences(pattern, clip, distance=distance, accept=accept_most, settings=settings)

@@ -55,3 +55,23 @@ def test_nobody_seen_is_refused():
     empty = TimeSeries(np.arange(3) / 30, np.full((3, 3), np.nan), np.zeros(3, bool))
     with pytest.raises(NothingToScoreError):
         find_occurrences(series(PATTERN), empty, distance=euclidean, accept=lambda found: True)
+
+
+def test_a_refused_place_does_not_hide_dearer_ones_elsewhere():
+    """Acceptance may go by another figure than the cost, which orders the places."""
+    other = np.arange(30, 33, 1 / 30)
+    clip = np.concatenate([PATTERN + 1 / 30, other, PATTERN, other, PATTERN + 0.2])
+    found = find_occurrences(
+        series(PATTERN),
+        series(clip),
+        distance=euclidean,
+        accept=lambda place: place.query_s[0] > 1 and place.cost < 0.3,
+    )
+    np.testing.assert_allclose([place.query_s[0] for place in found], [5, 10], atol=0.15)
+
+
+def test_nothing_is_sought_beside_a_refused_place():
+    asked = []
+    clip = series(np.tile(PATTERN, 3))
+    assert find_occurrences(series(PATTERN), clip, distance=euclidean, accept=lambda place: asked.append(place)) == []
+    assert len(asked) == 1
