@@ -7,8 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from poseflow.moving_features import with_change
 from poseflow.records import EmbeddingTrack
-from poseflow.time_series import TimeSeries
+from poseflow.time_series import FINEST_STEP_S, TimeSeries, resample
 
 _KNOTS = 2049
 
@@ -20,18 +21,26 @@ class PairScorer(Protocol):
     """
 
     @property
-    def model_id(self) -> str: ...
+    def model_id(self) -> str:
+        """Which weights: embeddings of unequal ids cannot be compared."""
+        ...
 
     @property
-    def score_anchors(self) -> tuple[float, float]: ...
+    def score_anchors(self) -> tuple[float, float]:
+        """Expected errors, in torso lengths, of one pose in two views and of unrelated poses."""
+        ...
 
     def expected_error(
         self, a: NDArray, b: NDArray, uncertainty_a: NDArray | None = None, uncertainty_b: NDArray | None = None
-    ) -> NDArray: ...
+    ) -> NDArray:
+        """(N,) expected NP-MPJPE, in torso lengths, of embeddings (N, D); uncertainties (N,), torso lengths."""
+        ...
 
     def match_probability(
         self, a: NDArray, b: NDArray, uncertainty_a: NDArray | None = None, uncertainty_b: NDArray | None = None
-    ) -> NDArray: ...
+    ) -> NDArray:
+        """(N,) P(NP-MPJPE <= 0.1) in [0, 1] of the same."""
+        ...
 
 
 def series_of(track: EmbeddingTrack) -> TimeSeries:
@@ -40,7 +49,22 @@ def series_of(track: EmbeddingTrack) -> TimeSeries:
     return TimeSeries(track.time_s, values, track.valid)
 
 
-def embedding_cost(scorer: PairScorer) -> EmbeddingCost:
+def moving_series_of(track: EmbeddingTrack, *, change_weight: float, side: str = "clip") -> TimeSeries:
+    """The track at 30 Hz as features (T, 2 D + 1): the embedding smoothed a little, its change, its uncertainty.
+
+    Two frames are then told apart by where they are and by where they go. `change_weight` 0 leaves the change out;
+    an error calls the track `side`.
+
+    Raises:
+        NothingToScoreError: No frame is valid.
+    """
+    alone = series_of(track)
+    moving = with_change(TimeSeries(track.time_s, track.vectors, track.valid), weight=change_weight, side=side)
+    uncertainty = resample(alone, FINEST_STEP_S).values[:, -1:]
+    return TimeSeries(moving.time_s, np.concatenate([moving.values, uncertainty], axis=1), moving.is_seen)
+
+
+def embedding_cost(scorer: PairScorer, *, dimension: int | None = None) -> EmbeddingCost:
     """What a path costs: the expected error of the embedding distance, between features of `series_of`.
 
     The path is sought by the square root of the embedding distance itself. The expected error hardly rises near a
@@ -48,29 +72,40 @@ def embedding_cost(scorer: PairScorer) -> EmbeddingCost:
     carve-out (exact keypoints, one camera) the mean error fell from 27 to 15 ms, and across cameras from 105 to 82.
 
     Every frame counts as typically certain: else a path would shun the uncertain moments of the longer clip.
+
+    Args:
+        scorer: Knows the expected error.
+        dimension: Of the embedding, where the features are those of `moving_series_of`; their distance then counts as
+            the embedding's.
     """
-    return EmbeddingCost(scorer)
+    return EmbeddingCost(scorer, dimension)
 
 
 class EmbeddingCost:
     """A `poseflow.costs.MatrixDistance` and `SteeringDistance` of features of `series_of`."""
 
-    def __init__(self, scorer: PairScorer) -> None:
+    def __init__(self, scorer: PairScorer, dimension: int | None = None) -> None:
         self._scorer = scorer
+        self._dimension = dimension
 
     def __call__(self, a: NDArray, b: NDArray) -> NDArray:
-        return self._scorer.expected_error(a[:, :-1], b[:, :-1])
+        if self._dimension is None:
+            return self._scorer.expected_error(a[:, :-1], b[:, :-1])
+        return self._at(np.linalg.norm(a[:, :-1] - b[:, :-1], axis=1), self._dimension)
 
     def matrix(self, a: NDArray, b: NDArray) -> NDArray[np.float64]:
-        """(N, D + 1) and (M, D + 1) -> (N, M), read off a table of the error over the distance (to 1e-4 of it)."""
+        """(N, F + 1) and (M, F + 1) -> (N, M), read off a table of the error over the distance (to 1e-4 of it)."""
         from scipy.spatial.distance import cdist
 
         distances = cdist(a[:, :-1], b[:, :-1])
-        longest = float(distances.max(initial=0.0)) or 1.0
-        knots = np.linspace(0, longest, _KNOTS)
-        at = np.zeros((_KNOTS, a.shape[1] - 1))
-        at[:, 0] = knots
-        return np.interp(distances, knots, self._scorer.expected_error(np.zeros_like(at), at))
+        knots = np.linspace(0, float(distances.max(initial=0.0)) or 1.0, _KNOTS)
+        return np.interp(distances, knots, self._at(knots, self._dimension or a.shape[1] - 1))
+
+    def _at(self, distances: NDArray, dimension: int) -> NDArray:
+        """(N,) expected errors of embeddings that far apart."""
+        apart = np.zeros((len(distances), dimension))
+        apart[:, 0] = distances
+        return np.asarray(self._scorer.expected_error(np.zeros_like(apart), apart))
 
     def steer(self, distances: NDArray, nearest: float) -> NDArray:
         """The square root of the embedding distance, but for its scale, of expected errors (`vvipe.calibration`)."""

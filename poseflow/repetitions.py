@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseflow.costs import PairDistance
-from poseflow.embedding_cost import PairScorer, embedding_cost, series_of
+from poseflow.embedding_cost import PairScorer, embedding_cost, moving_series_of, series_of
 from poseflow.errors import ModelMismatchError, NoPathError, NothingToScoreError
 from poseflow.motif import Motif, MotifSettings, find_motif, find_place
 from poseflow.records import EmbeddingTrack
-from poseflow.score import match_defaults
+from poseflow.score import match_defaults, path_distance
 from poseflow.time_alignment import PathSettings, TimeAlignment, align_in_time
 from poseflow.time_series import TimeSeries
 from vvipe.skeleton import H36M17
@@ -53,12 +53,15 @@ class CountSettings:
 
     Attributes:
         motif: What counts as a movement done again.
+        change_weight: Of the embedding's change over a quarter second, beside the embedding itself, where the movement
+            is looked for: a squat's way down is not its way up.
         reference_likeness: A reference is done in the clip where the frames of both are nearer to each other than this
             share of how far the reference's own frames are apart.
         tempo_charge: Against leaving the pattern's tempo where start and end are sought, `PathSettings`.
     """
 
     motif: MotifSettings = MotifSettings()
+    change_weight: float = 0.7
     reference_likeness: float = 0.95
     tempo_charge: float = 0.3
 
@@ -92,10 +95,13 @@ def count_repetitions(
     if not clip.is_seen.any():
         raise NothingToScoreError("no usable pose in the clip: too little of the person was seen")
     cost = embedding_cost(embedder)
-    motif = find_motif(clip, distance=cost, settings=settings.motif)
+    moving_cost = embedding_cost(embedder, dimension=track.vectors.shape[1])
+    searched = moving_series_of(track, change_weight=settings.change_weight)
+    motif = find_motif(searched, distance=moving_cost, settings=settings.motif)
     if ref is not None:
         pattern = series_of(ref)
-        places = _like_reference(pattern, clip, motif, cost, settings)
+        shown = moving_series_of(ref, change_weight=settings.change_weight, side="reference")
+        places = _like_reference(shown, searched, motif, moving_cost, settings)
     elif motif is not None:
         pattern, places = clip.between(motif.start_s, motif.end_s), motif.places
     else:
@@ -104,7 +110,7 @@ def count_repetitions(
     windows = [_room(places, number, _length_s(pattern)) for number in range(len(places))]
     aligned = [_aligned(pattern, clip.between(*window), cost, path) for window in windows]
     found = [place for place in aligned if place is not None]
-    if ref is not None and min((p.cost for p in found), default=0.0) >= match_defaults(embedder).other_movement:
+    if ref is not None and min(map(path_distance, found), default=0.0) >= match_defaults(embedder).other_movement:
         return ()  # not even the nearest is more like the reference than another movement
     return _described(found, embedder, has_ref=ref is not None)
 
@@ -140,29 +146,29 @@ def _room(places: Sequence[tuple[float, float]], number: int, pattern_s: float) 
 
 
 def _aligned(pattern: TimeSeries, part: TimeSeries, cost: PairDistance, path: PathSettings) -> TimeAlignment | None:
-    """The pattern in a part of the clip; None where it cannot be followed."""
+    """The pattern in a part of the clip; None where it cannot be followed, or nothing of it can be scored."""
     try:
         found = align_in_time(pattern, part, distance=cost, settings=path)
     except (NothingToScoreError, NoPathError):
         return None
-    return found if np.isfinite(found.cost) else None
+    return found if np.isfinite(path_distance(found)) else None
 
 
 def _described(found: list[TimeAlignment], embedder: RepetitionModel, *, has_ref: bool) -> tuple[Repetition, ...]:
     """Repetitions with likeness and worst joint, against the reference or the repetition that the others are like."""
     known = match_defaults(embedder)
-    nearest = min((place.cost for place in found), default=np.nan)
+    distances = [path_distance(place) for place in found]
     repetitions = []
-    for place in found:
-        joint, distance = _worst_joint(place, embedder)
-        is_itself = not has_ref and place.cost == nearest
+    for place, apart in zip(found, distances, strict=True):
+        joint, joint_distance = _worst_joint(place, embedder)
+        is_itself = not has_ref and apart == min(distances)
         repetitions.append(
             Repetition(
                 float(place.query_s[0]),
                 float(place.query_s[-1] + place.step_s),
-                100.0 if is_itself else known.score(place.cost),
+                100.0 if is_itself else known.score(apart),
                 None if is_itself else joint,
-                0.0 if is_itself else distance,
+                0.0 if is_itself else joint_distance,
             )
         )
     return _without_overlap(repetitions)

@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseflow.embedding_cost import PairScorer
+from poseflow.moving_features import with_change
 from poseflow.records import EmbeddingTrack
-from poseflow.time_series import FINEST_STEP_S, TimeSeries, resample
+from poseflow.time_series import FINEST_STEP_S, TimeSeries
 
 EVERY = 3
 """Grid frames are every third of a 30 Hz resampling: 0.1 s."""
 STEP_S = EVERY * FINEST_STEP_S
-SMOOTH_S = 0.067
-LAG_S = 0.133
 _CAMERA_UP = (0.0, -1.0, 0.0)
 _SAME_POSE = 0.5
 _KNOTS = 4096
@@ -89,13 +88,10 @@ def feature_grid(series: TimeSeries, *, moving: int, speed_weight: float) -> Pos
     Raises:
         NothingToScoreError: No frame is seen.
     """
-    fine = resample(series, FINEST_STEP_S)
-    smooth = _smoothed(fine)
-    speed = speed_weight * _change(smooth[:, :moving], fine.is_seen)
-    columns = np.concatenate([smooth, speed] if speed_weight else [smooth], axis=1)
-    every = slice(min(EVERY // 2, len(columns) - 1), None, EVERY)
+    fine = with_change(series, weight=speed_weight, moving=moving)
+    every = slice(min(EVERY // 2, len(fine.time_s) - 1), None, EVERY)
     time_s, is_seen = fine.time_s[every], fine.is_seen[every]
-    kept = np.where(is_seen[:, None], columns[every], 0).astype(np.float32)
+    kept = np.where(is_seen[:, None], fine.values[every], 0).astype(np.float32)
     return PoseGrid(time_s, kept, is_seen, _nearest(series.time_s, time_s))
 
 
@@ -109,26 +105,6 @@ def _lean(track: EmbeddingTrack) -> NDArray[np.float64]:
         turn = Rotation.from_quat(track.root_rotation[known].astype(np.float64), scalar_first=True)
         lean[known] = turn.apply(_CAMERA_UP, inverse=True)
     return lean
-
-
-def _smoothed(fine: TimeSeries) -> NDArray[np.float64]:
-    """Weighted means of the seen frames around each."""
-    from scipy.ndimage import gaussian_filter1d
-
-    sd = SMOOTH_S / FINEST_STEP_S
-    total = gaussian_filter1d(np.where(fine.is_seen[:, None], fine.values, 0.0), sd, axis=0, mode="constant")
-    weight = gaussian_filter1d(fine.is_seen.astype(np.float64), sd, mode="constant")
-    return total / np.maximum(weight, 1e-9)[:, None]
-
-
-def _change(values: NDArray[np.float64], is_seen: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(T, D) change from LAG_S before to LAG_S after each frame; 0 at the ends and beside unseen frames."""
-    lag = round(LAG_S / FINEST_STEP_S)
-    change = np.zeros_like(values)
-    if len(values) > 2 * lag:
-        both = is_seen[2 * lag :] & is_seen[: -2 * lag]
-        change[lag:-lag][both] = (values[2 * lag :] - values[: -2 * lag])[both]
-    return change
 
 
 def _nearest(times: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.int64]:
