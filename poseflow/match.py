@@ -56,6 +56,7 @@ class MatchSettings:
 
     @property
     def path(self) -> PathSettings:
+        """How the path is sought."""
         return PathSettings(band_s=self.band_s)
 
 

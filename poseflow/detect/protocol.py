@@ -42,10 +42,14 @@ class PosePredictor(Protocol):
     """A 2D pose detector: frames in, everybody's keypoints out, in the same order, one result a frame."""
 
     @property
-    def info(self) -> DetectorInfo: ...
+    def info(self) -> DetectorInfo:
+        """What it is made of, as it is stored with a clip."""
+        ...
 
     @property
-    def skeleton(self) -> Skeleton: ...
+    def skeleton(self) -> Skeleton:
+        """Which joints it gives, and in what order."""
+        ...
 
     def predict(self, frames: Iterable[Frame]) -> Iterator[FramePoses]:
         """Yields the people of each frame; reads no more frames ahead than one batch."""
