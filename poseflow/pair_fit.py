@@ -68,7 +68,7 @@ class PairFitSettings:
     keypoint_sd: float = 0.04
     outlier_sd: float = 0.12
     bone_sd: float = 0.4
-    length_share: float = 0.2
+    length_share: float = 0.3
     turn_sd_deg: float = 20.0
     sparse_deg: float = 4.0
     camera_sd_deg: float = 20.0
