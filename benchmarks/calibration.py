@@ -28,7 +28,7 @@ from vvipe.retrieval import nearest
 from vvipe.view_pairs import EmbeddedViews, ViewPairs, balanced, nearest_pairs, random_pairs
 
 N_CAMERA_PAIRS = 12
-_NEIGHBOURS = 20
+_NEIGHBOURS = 20  # views of the nearest 2D, whose 3D tells how ambiguous a view is
 
 
 @dataclass(frozen=True)

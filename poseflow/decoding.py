@@ -17,7 +17,7 @@ import numpy as np
 from poseflow.errors import VideoError
 
 TIME_SLACK_S = 1e-6  # a bound computed in floats still meets the frame that it means
-_MAX_MISSING_END_S = 0.5
+_MAX_MISSING_END_S = 0.5  # the last picture may end that long before the file says it does
 # Not moving pictures of one file: texts drawn as pictures, still images, lists that name other files.
 _REFUSED_FORMATS = {"tty", "image2", "hls", "dash", "concat", "imf", "sdp", "lavfi"}
 # Here one packet is one shown picture, so that packets before a key frame count its number without decoding.

@@ -13,8 +13,9 @@ from poseflow.records import PoseTrack
 from vvipe.skeleton import Skeleton
 
 MIN_DRAWN_SCORE = 0.3
+"""Joints of a lower score are not drawn."""
 _MAX_HOLD_S = 0.1  # a pose is drawn on frames this near to its own, where only some frames were looked at
-_SPAN_SLACK_S = 1e-3
+_SPAN_SLACK_S = 1e-3  # a video written anew rounds its times to milliseconds
 _LEFT, _RIGHT, _MIDDLE = (178, 114, 0), (0, 94, 213), (240, 240, 240)  # BGR: blue, vermilion, near white
 _PEOPLE = ((115, 158, 0), (66, 228, 240), (167, 121, 204), (233, 180, 86), (0, 159, 230))
 _DARK = (20, 20, 20)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vvipe.embedder import Embedder
 
 HEIGHTS_M = (0.4, 2.8)
-_TOLERANCE_S = 1e-9
+_TOLERANCE_S = 1e-9  # rounding of sums of times
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ The ankle lies 0.039 of body height above the floor (Drillis and Contini 1966, i
 joint, near the forehead, lies about 0.06 below the crown is our estimate.
 """
 _CHAIN = ("left_knee", "left_ankle", "spine", "thorax", "neck_nose", "head")
-_EVEN_SHARE = 0.02
-_ONE_FRAME_STEP_S = 1 / 30
+_EVEN_SHARE = 0.02  # of a step: times no farther from an even grid are one
+_ONE_FRAME_STEP_S = 1 / 30  # motion files need a step where one frame has none
 
 
 class FrameState(IntEnum):

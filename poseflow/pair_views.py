@@ -16,7 +16,7 @@ TO_COCO13 = conversion_indices(H36M17, COCO13)
 _NOSE = COCO13.index("nose")
 _UPRIGHT = (0.5, 0.5, -0.5, 0.5)
 """Somebody who faces an upright camera; where nothing at all is known of a view, which then counts for nothing."""
-_MIN_WIDTH = 0.2
+_MIN_WIDTH = 0.2  # of the distance to the camera: no point comes nearer, so that a projection stays finite
 
 
 @dataclass(frozen=True)

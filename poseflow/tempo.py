@@ -25,6 +25,7 @@ MIN_CHANGE_S = 1.0
 Of changes by 1.4 to 2 times for 2.5 s, 90 % were told, with a factor 5 % off in the median; at one tempo none was told.
 """
 MIN_PAUSE_S = 0.3
+"""Shortest pause that is told; alignments take shorter ones too, and the timing score counts them."""
 
 
 def overall_tempo(ref_s: NDArray[np.float64], query_s: NDArray[np.float64]) -> float:

@@ -25,7 +25,7 @@ _COCO_SIGMAS = {
     "knee": 0.087,
     "ankle": 0.089,
 }
-_OTHER_SIGMA = 0.107
+_OTHER_SIGMA = 0.107  # COCO's largest, the hips', for joints that COCO does not have
 
 _POSE_MEMORY_S = 0.1  # after this time unseen, a joint may be off by the annotators' deviation x sqrt(2) ...
 _MAX_WIDENING = 10.0  # ... and never by more than x sqrt(10)

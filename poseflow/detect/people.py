@@ -11,7 +11,7 @@ from poseflow.boxes import box_overlaps
 
 # COCO's keypoints end at the eyes and the ankles: the body goes on by about a tenth of its extent on each side.
 _BOX_GROWTH = 1.2
-_MIN_JOINT_SCORE = 0.2
+_MIN_JOINT_SCORE = 0.2  # surer joints alone say where a person is
 _JOINT_TOLERANCE = 0.15  # of the person's size: about the mean over COCO's joints
 
 

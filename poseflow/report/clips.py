@@ -13,7 +13,7 @@ from poseflow.report.packing import pack_array
 from vvipe.skeleton import H36M17, Skeleton
 
 TIME_STEP_S, PIXEL_STEP, POSE_STEP = 1e-4, 0.1, 1e-3
-_ROOM = 0.12
+_ROOM = 0.12  # of the larger side, around everything that is drawn
 _NECK = ("nose", "left_shoulder", "right_shoulder")
 
 

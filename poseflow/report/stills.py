@@ -17,7 +17,7 @@ N_STILLS = 6
 _ASPECT = 3 / 4  # width / height
 _HEIGHT = 400
 _JPEG_QUALITY = 80
-_MAX_HOLD_S = 0.1
+_MAX_HOLD_S = 0.1  # a pose is drawn on a still this near to its own time
 
 
 def key_moments(duration_s: float, wanted_s: Sequence[float], *, count: int = N_STILLS) -> list[float]:
