@@ -32,7 +32,7 @@ from vvipe.datasets.splits import select
 VIEW_PERCENTILE = 98
 """Of the largest change of an angle in each clip of an unaltered second view: what is no mistake of anybody. Without
 keypoints alone; with them, how surely each difference is known keeps such lines away."""
-FALSE_PER_MINUTE = 1.0
+FALSE_PER_MINUTE = 0.7
 """Lines on unaltered second views that the least sureness leaves."""
 PEOPLE_PERCENTILE = 80
 """Of the differences between two people at one movement: most of what people do in ways of their own."""
