@@ -31,7 +31,8 @@ class ExportReport:
         format: One of EXPORT_FORMATS.
         frames: Frames in it.
         people: Ids of the people in it.
-        fps: Frames a second of the video; None where its rate is not constant, or it has one frame.
+        fps: Frames a second of the video, by which frames are numbered; None where its rate is not constant, or it has
+            one frame.
     """
 
     output: str

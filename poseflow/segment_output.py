@@ -102,8 +102,9 @@ def timeline_lanes(timeline: Timeline, repetitions: Sequence[LabelledRepetition]
 def timeline_summary_html(timeline: Timeline, repetitions: Sequence[LabelledRepetition]) -> str:
     """A sentence for the head of the page."""
     labels = len({s.label for s in timeline.segments})
-    text = f"{len(timeline.segments)} segments of {labels} actions, {len(repetitions)} repetitions."
-    return f"<p>{escape(text)}</p>"
+    counts = ((len(timeline.segments), "segment"), (labels, "action"), (len(repetitions), "repetition"))
+    segments, actions, repeated = (f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts)
+    return f"<p>{segments} of {actions}, {repeated}.</p>"
 
 
 def timeline_details_html(timeline: Timeline, repetitions: Sequence[LabelledRepetition]) -> str:

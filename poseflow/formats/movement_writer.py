@@ -24,7 +24,8 @@ def write_movement(path: Path, clip: TracksByFrame, *, metadata: ClipMetadata | 
     Variables: position (time, space, keypoints, individuals) float32 in pixels, NaN = not seen; confidence (time,
     keypoints, individuals) float32, 0 = not seen. Coordinates: the true time of every frame in seconds, its number
     (``frame``), x and y, the joints' names, and ``id_1``, ``id_2``, ... Attributes: source_software, ds_type,
-    time_unit, source_file, fps where the rate is constant, and how the clip was made as JSON (``poseflow``).
+    time_unit, source_file, fps (rows a second) where that is constant, and how the clip was made as JSON
+    (``poseflow``).
     """
     with atomic_path(path) as temporary:
         _dataset(clip, metadata).to_netcdf(
@@ -68,8 +69,8 @@ def _arrays(clip: TracksByFrame) -> tuple[NDArray[np.float32], NDArray[np.float3
 
 def _attributes(clip: TracksByFrame, metadata: ClipMetadata | None) -> dict[str, str | float]:
     attributes: dict[str, str | float] = {"source_software": "poseflow", "ds_type": "poses", "time_unit": "seconds"}
-    if clip.fps is not None:
-        attributes["fps"] = clip.fps
+    if clip.row_fps is not None:
+        attributes["fps"] = clip.row_fps
     if metadata is not None:
         attributes |= {"source_file": metadata.source, "poseflow": metadata_to_json(metadata)}
     return attributes

@@ -46,16 +46,22 @@ class TracksByFrame:
 
     @property
     def fps(self) -> float | None:
-        """Frames a second of the tracks, where the rate is constant to a millisecond; None where it is not.
+        """Frames a second of the video, by which frames are numbered; None where the rate is not constant to 1 ms."""
+        return _rate(self.index, self.time_s)
 
-        Of a track made of every second frame it is half the video's.
-        """
-        if len(self.index) < 2:
-            return None
-        numbers, times = self.index - self.index.mean(), self.time_s - self.time_s.mean()
-        step_s = float((numbers * times).sum() / (numbers * numbers).sum())  # the straight line through them
-        stride = int(np.gcd.reduce(np.diff(self.index)))
-        return 1 / (step_s * stride) if np.abs(times - step_s * numbers).max() <= _FPS_SLACK_S else None
+    @property
+    def row_fps(self) -> float | None:
+        """Rows a second, where they are evenly spaced to 1 ms: half of `fps` where every second frame was looked at."""
+        return _rate(np.arange(len(self.index)), self.time_s)
+
+
+def _rate(number: NDArray[np.int64], time_s: NDArray[np.float64]) -> float | None:
+    """The slope of the straight line through the times, where none is off it."""
+    if len(number) < 2:
+        return None
+    numbers, times = number - number.mean(), time_s - time_s.mean()
+    step_s = float((numbers * times).sum() / (numbers * numbers).sum())
+    return 1 / step_s if np.abs(times - step_s * numbers).max() <= _FPS_SLACK_S else None
 
 
 def by_frame(tracks: Sequence[PoseTrack]) -> TracksByFrame:

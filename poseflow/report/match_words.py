@@ -12,6 +12,10 @@ from poseflow.report.tables import facts_html, table_html
 
 NOT_JUDGED = "Single joints were not judged in this match."
 _TABLES = {"joints": "Joints", "segments": "Parts of the movement", "occurrences": "Where the movement occurs"}
+_JOINTS_NOTE = (
+    "Degrees by which the query differs from the reference; tolerance: what one person differs by without a fault; "
+    "judged: share of the time in which the joint could be told surely."
+)
 
 
 def summary_html(result: Mapping[str, Any]) -> str:
@@ -54,7 +58,8 @@ def _beside_feedback(result: Mapping[str, Any]) -> str:
 def tables_html(result: Mapping[str, Any]) -> str:
     """Every table that the match has."""
     tables = [table_html(_records(result, key), caption=caption) for key, caption in _TABLES.items()]
-    return "".join(tables) + table_html(_matrix_records(result.get("matrix")), caption="Scores of all pairs")
+    note = f"<p><small>{escape(_JOINTS_NOTE)}</small></p>" if _records(result, "joints") else ""
+    return "".join(tables) + note + table_html(_matrix_records(result.get("matrix")), caption="Scores of all pairs")
 
 
 def _matrix_records(matrix: Mapping[str, Any] | None) -> list[dict[str, Any]]:

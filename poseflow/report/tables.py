@@ -7,6 +7,10 @@ from html import escape
 from typing import Any
 
 _UNITS = {"_s": "s", "_deg": "°", "_ms": "ms"}
+_NAMES = ("joint", "angle")
+"""Columns of identifiers, shown as words."""
+_SHARES = ("out_of_tolerance", "judged")
+"""Columns of shares in [0, 1], shown in percent."""
 
 
 def table_html(records: Sequence[Mapping[str, Any]], *, caption: str) -> str:
@@ -45,6 +49,10 @@ def value_text(value: Any, key: str = "") -> str:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if key in _NAMES:
+        return str(value).replace("_", " ")
+    if isinstance(value, float) and key in _SHARES:
+        return f"{value:z.0%}"
     if isinstance(value, float):
         return f"{value:z.0f}" if key.endswith("_deg") or abs(value) >= 100 else f"{value:z.2f}"
     return str(value)

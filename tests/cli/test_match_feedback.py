@@ -62,7 +62,7 @@ def test_the_page_has_both_tables(saved, tmp_path, capsys):
     tables = {re.search("<caption>(.*?)<", table)[1]: table for table in re.findall("<table>.*?</table>", html, re.S)}
     joints, parts = tables["Joints"], tables["Parts of the movement"]
     assert joints.count("<tr>") == 1 + len(ALL_ANGLES) and parts.count("<tr>") == 1 + 2
-    assert "right_elbow_bend" in joints and "out of tolerance" in joints and "end (s)" in parts
+    assert "right elbow bend" in joints and "out of tolerance" in joints and "end (s)" in parts
     assert "Nothing stands out" in html
     assert "nothing stands out" in capsys.readouterr().out
 

@@ -140,10 +140,19 @@ def test_a_variable_frame_rate_has_true_times_and_no_fps(tmp_path):
         assert "fps" not in data.attrs
 
 
-def test_a_track_of_every_third_frame_has_a_third_of_the_rate(tmp_path):
+def test_a_track_of_every_third_frame_is_numbered_by_the_video_and_has_a_third_of_its_rate(tmp_path):
     frames = np.arange(0, 90, 3)
     report = export_tracks(tmp_path / "out.nc", [person(frames=frames, stamps=frames / 30)])
-    assert report.fps == pytest.approx(10)
+    assert report.fps == pytest.approx(30)
+    with xarray.open_dataset(tmp_path / "out.nc", engine="h5netcdf") as data:
+        assert data.attrs["fps"] == pytest.approx(10)
+
+
+def test_uneven_rows_of_an_even_video_have_no_fps(tmp_path):
+    frames = np.array([0, 2, 3, 5, 6, 8])
+    assert export_tracks(tmp_path / "out.nc", [person(frames=frames, stamps=frames / 30)]).fps == pytest.approx(30)
+    with xarray.open_dataset(tmp_path / "out.nc", engine="h5netcdf") as data:
+        assert "fps" not in data.attrs
 
 
 def test_stamps_rounded_to_milliseconds_are_a_constant_rate(tmp_path):

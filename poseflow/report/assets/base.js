@@ -96,8 +96,18 @@ window.poseflow = (() => {
     return redraw;
   };
 
+  /** Calls `jump(second)` where the page's address names one, as report.html#at=2.5 does, now and when it changes. */
+  const followAddress = (jump) => {
+    const follow = () => {
+      const at = new URLSearchParams(location.hash.slice(1)).get("at");
+      if (at !== null) jump(Number(at));
+    };
+    window.addEventListener("hashchange", follow);
+    follow();
+  };
+
   return {
-    data, unpack, videoUrl, lastAtMost, nearest, clamp, seconds, element, colour, keepDrawn,
+    data, unpack, followAddress, videoUrl, lastAtMost, nearest, clamp, seconds, element, colour, keepDrawn,
     wantsStillness: () => stillness.matches,
   };
 })();

@@ -6,10 +6,12 @@
   const player = poseflow.makePlayer(document.getElementById("player"), data);
   poseflow.player = player; // for the console, and for tests
   poseflow.makeTimeline(document.getElementById("timeline"), { clock: player.clock, lanes: data.lanes });
+  const jump = (second) => {
+    player.clock.pause();
+    player.clock.seek(second - data.start);
+  };
   for (const made of document.querySelectorAll("[data-at]")) {
-    made.addEventListener("click", () => {
-      player.clock.pause();
-      player.clock.seek(Number(made.dataset.at) - data.start);
-    });
+    made.addEventListener("click", () => jump(Number(made.dataset.at)));
   }
+  poseflow.followAddress(jump);
 })();

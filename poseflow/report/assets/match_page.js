@@ -43,12 +43,7 @@
   clock.onChange(markLines);
   markLines();
 
-  const goToAddress = () => { // report.html#at=2.5 shows that moment
-    const at = new URLSearchParams(location.hash.slice(1)).get("at");
-    if (at !== null) jump(Number(at));
-  };
-  window.addEventListener("hashchange", goToAddress);
-  goToAddress();
+  poseflow.followAddress(jump);
 
   const clips = data.clips.map(poseflow.readClip);
   const roles = ["ref", "query"];
