@@ -107,9 +107,9 @@ def _frame_times(
         return np.asarray(sightings.time_s, np.float64)[order]
     rate = fps or sightings.fps
     if rate is None:
-        raise FileFormatError(f"{path}: the file has no times; give the frame rate of its video (fps; --fps on the command line)")
+        raise FileFormatError(f"{path}: the file has no times; give the frame rate of its video (fps, or --fps)")
     if not (rate > 0 and np.isfinite(rate)):
-        raise FileFormatError(f"{path}: its frame rate is {rate}; give that of its video (fps; --fps on the command line)")
+        raise FileFormatError(f"{path}: its frame rate is {rate}; give that of its video (fps, or --fps)")
     return index / rate
 
 
