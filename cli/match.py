@@ -89,6 +89,7 @@ def command(
 
     _check_usage(query, overlay, report, output)
     _check_outputs(overlay, report, ref, query)
+    _check_clips(ref, query)
     embedder = make_embedder(model)
     load = partial(load_as_asked, get_detector=get_detector, embedder=embedder, smooth=smooth)
 
@@ -124,6 +125,15 @@ def _check_usage(query: str, overlay: str | None, report: str | None, output: st
         raise click.UsageError("--output belongs to a folder as --query")
     if not (report or output):
         note_unused("video", because="no page was asked for")
+
+
+def _check_clips(*paths: str) -> None:
+    """A query that is not there is told before the reference is embedded."""
+    from poseflow.load import check_clip
+
+    for path in paths:
+        if not Path(path).is_dir():
+            check_clip(path)
 
 
 def _check_outputs(overlay: str | None, report: str | None, ref: str, query: str) -> None:

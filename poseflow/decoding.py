@@ -88,7 +88,8 @@ def open_video(path: Path) -> Iterator[OpenVideo]:
         raise _unreadable(path, error) from error
     with closing(container):
         if _is_refused(container):
-            raise VideoError(f"{path} is a {container.format.name} file, not a video; give a video file")
+            kind = "text" if container.format.name == "tty" else f"a {container.format.name} file"
+            raise VideoError(f"{path} is {kind}, not a video; give a video file")
         if not container.streams:
             raise _unreadable(path)
         cover = av.stream.Disposition.attached_pic

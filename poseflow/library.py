@@ -42,7 +42,8 @@ def list_library(folder: str | Path, *, leave_out: Path | None = None) -> list[P
     """
     root = Path(folder)
     if not root.is_dir():
-        raise FileFormatError(f"{folder}: no such folder; name one with saved tracks (.parquet)")
+        what = "a file" if root.exists() else "no such folder"
+        raise FileFormatError(f"{folder}: {what}; name a folder with saved tracks (.parquet)")
     own = None if leave_out is None else leave_out.resolve()
     files = sorted(path for path in root.rglob("*.parquet") if path.is_file() and not path.name.startswith("."))
     found = [path for path in files if path.resolve() != own and _may_be_track(path)]

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack, cast
 
+from poseflow.decoding import check_file
 from poseflow.detect.factory import make_detector
 from poseflow.detect.protocol import PosePredictor
 from poseflow.embed import embed_keypoints_file, embed_video
 from poseflow.errors import VideoError
 from poseflow.records import EmbeddedClip
 from poseflow.store import is_clip_file, is_embedded, read_clip
+from poseflow.video import probe
 
 if TYPE_CHECKING:
     from vvipe.embedder import Embedder
@@ -63,10 +65,19 @@ def embed_file(
     if Path(path).is_dir():
         raise VideoError(f"{path}: a folder; name a video in it")
     if not is_clip_file(path):
+        check_clip(path)
         return embed_video(path, detector=get_detector(), **settings)
     _refuse_span(path, settings)
     own = {name: value for name, value in settings.items() if name in KeypointSettings.__annotations__}
     return embed_keypoints_file(path, **cast(KeypointSettings, own))
+
+
+def check_clip(path: str | Path) -> None:
+    """Raises VideoError where there is no such file, or no video in it: before a detector is loaded or downloaded."""
+    if is_clip_file(path):
+        check_file(Path(path))
+    else:
+        probe(path)
 
 
 def _refuse_span(path: str | Path, settings: EmbedSettings) -> None:

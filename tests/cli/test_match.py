@@ -132,6 +132,13 @@ def test_a_missing_file_is_named(save, capsys, tmp_path):
         assert missing in capsys.readouterr().err
 
 
+def test_a_query_that_is_not_there_is_told_before_the_reference_is_embedded(tmp_path, capsys, monkeypatch):
+    (tmp_path / "notes.txt").write_text("no film")
+    monkeypatch.setattr("poseflow_cli.match.make_embedder", lambda *_: pytest.fail("the work began"))
+    assert main(["match", "--ref", str(tmp_path / "notes.txt"), "--query", str(tmp_path / "missing.mp4")]) == 1
+    assert "notes.txt is text, not a video" in capsys.readouterr().err
+
+
 def test_too_little_in_sight_leaves_with_four(save, capsys):
     whole, hidden = save("whole", SECONDS), save("hidden", SECONDS, hidden=slice(10, 80))
     assert main(["match", "--ref", whole, "--query", hidden]) == 4

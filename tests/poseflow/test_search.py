@@ -181,6 +181,8 @@ def test_a_folder_without_tracks_is_named(tmp_path, query, embedder):
         search_folder(query, tmp_path, embedder=embedder)
     with pytest.raises(FileFormatError, match="no such folder"):
         search_folder(query, tmp_path / "nowhere", embedder=embedder)
+    with pytest.raises(FileFormatError, match=r"notes\.txt: a file; name a folder"):
+        search_folder(query, tmp_path / "notes.txt", embedder=embedder)
 
 
 def test_tables_that_are_no_tracks_do_not_count(library, query, embedder):
