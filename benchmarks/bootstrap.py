@@ -1,4 +1,4 @@
-"""Whether one row beats another: a paired bootstrap over recordings."""
+"""How sure a mean is, and whether one row beats another: bootstraps over what was drawn, sequences or recordings."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from poseflow_benchmarks.results import RowResult
 
+DRAWS = 10_000
 _CHUNK = 1000
+
+
+def mean_interval(values: NDArray, *, seed: int = 0) -> tuple[float, float, float]:
+    """Mean of the values (S,), and its 95 % percentile interval over DRAWS draws of them with replacement."""
+    own = np.asarray(values, np.float64)
+    chosen = np.random.default_rng(seed).integers(len(own), size=(DRAWS, len(own)))
+    low, high = np.percentile(own[chosen].mean(1), [2.5, 97.5])
+    return float(own.mean()), float(low), float(high)
 
 
 class Difference(NamedTuple):
@@ -29,7 +39,7 @@ def paired_bootstrap(
     row_b: RowResult | Sequence[RowResult],
     column: str,
     k: int = 1,
-    n: int = 10_000,
+    n: int = DRAWS,
     seed: int = 0,
 ) -> Difference:
     """Hit@k of a minus that of b, and the percentile interval over `n` draws of recordings with replacement.

@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from poseflow_benchmarks.bootstrap import mean_interval
+from poseflow_benchmarks.composition_plan import COUNTED, SEED, Data, sources_of
 from poseflow_benchmarks.counting_baselines import BASELINES
-from poseflow_benchmarks.counting_clips import cmu_clips, hdm05_clips
 from poseflow_benchmarks.counting_sequences import CountedSequence, draw_counted
 from poseflow_benchmarks.machine import Machine, this_machine
 from poseflow_benchmarks.mocap_clips import Noise
+from poseflow_benchmarks.movement_clips import clips_of
 from poseflow_benchmarks.sync import keypoint_series
 
 from poseflow.embed import embed_tracks, steady_track
@@ -26,11 +28,7 @@ from poseflow.embedding_cost import series_of
 from poseflow.repetitions import count_repetitions
 from vvipe.embedder import Embedder
 
-Data = Literal["hdm05", "development"]
-SOURCES: tuple[Noise | None, ...] = (None, "D0", "D1")
 OURS, OURS_WITH_REF = "poseflow count", "poseflow count --ref"
-DRAWS = 10_000
-"""Of the bootstrap over sequences."""
 
 
 @dataclass(frozen=True)
@@ -103,19 +101,19 @@ def run_counting(
     *,
     embedder: Embedder,
     data: Data = "hdm05",
-    count: int = 44,
-    sources: Sequence[Noise | None] = SOURCES,
-    seed: int = 0,
+    count: int = COUNTED,
+    sources: Sequence[Noise | None] = sources_of(),  # noqa: B008  (a constant)
+    seed: int = SEED,
 ) -> CountReport:
     """The report on the motion capture in the folder `mocap`.
 
     Args:
-        data: hdm05 for a report, development for choosing settings: other people, other movements, of CMU.
+        data: Whose clips the sequences are of.
         count: How many sequences.
         sources: Kinds of keypoints; None = exact.
         seed: Of sequences, cameras and noise.
     """
-    clips = hdm05_clips(mocap) if data == "hdm05" else cmu_clips(mocap)
+    clips = clips_of(mocap, data)
     sequences = [draw_counted(clips, number, seed=seed) for number in range(count)]
     rows = [row for source in sources for row in _rows(sequences, source, embedder, seed=seed)]
     return CountReport(
@@ -163,7 +161,4 @@ def counts_of(sequence: CountedSequence, source: Noise | None, embedder: Embedde
 
 def mean_figure(values: NDArray, *, seed: int) -> Figure:
     """The mean of (N,) values, and its percentile interval over draws of them with replacement."""
-    own = np.asarray(values, np.float64)
-    drawn = np.random.default_rng(seed).choice(own, (DRAWS, len(own))).mean(1)
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return Figure(float(own.mean()), float(low), float(high))
+    return Figure(*mean_interval(values, seed=seed))

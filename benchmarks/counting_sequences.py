@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from poseflow_benchmarks.counting_clips import TIMES_PER_CLIP
 from poseflow_benchmarks.mocap_clips import Noise, View, film, random_view
+from poseflow_benchmarks.movement_clips import TIMES_PER_CLIP
 from poseflow_benchmarks.synthetic_sequences import IDLE, Part, compose
 
 from poseflow.records import PoseTrack

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
+from poseflow_benchmarks.composition_plan import PARTS, SEED, SEGMENTED, Data, Part, sources_of
 from poseflow_benchmarks.machine import Machine, this_machine
 from poseflow_benchmarks.mocap_clips import Noise
 from poseflow_benchmarks.segmentation_data import (
     RATE_HZ,
     LabelledSequence,
-    development_sequences,
+    composed_sequences,
     mocap6_sequences,
-    reported_sequences,
 )
 from poseflow_benchmarks.segmentation_features import OURS, Described, Describer
 from poseflow_benchmarks.segmentation_hour import HourFigure, measure_hour
@@ -43,10 +43,6 @@ from poseflow.segmentation.settings import SegmentSettings
 from vvipe.embedder import Embedder
 from vvipe.systems.retrieval import ProbabilisticSystem
 
-Data = Literal["hdm05", "development"]
-Part = Literal["videos", "data-set", "stability", "cameras", "hour"]
-PARTS: tuple[Part, ...] = get_args(Part)
-SOURCES: tuple[Noise | None, ...] = (None, "D0", "D1")
 MOCAP6_CAMERAS = 4
 """Times that each of its three sequences is filmed."""
 
@@ -139,10 +135,10 @@ def run_segmentation(
     embedder: Embedder,
     prvipe: ProbabilisticSystem | None = None,
     data: Data = "hdm05",
-    sources: Sequence[Noise | None] = SOURCES,
+    sources: Sequence[Noise | None] = sources_of(),  # noqa: B008  (a constant)
     parts: Sequence[Part] = PARTS,
-    count: int = 16,
-    seed: int = 0,
+    count: int = SEGMENTED,
+    seed: int = SEED,
     settings: SegmentSettings = SegmentSettings(),  # noqa: B008  (frozen)
     report: Callable[[str], None] = lambda text: None,
 ) -> SegmentationReport:
@@ -157,8 +153,7 @@ def run_segmentation(
         settings: Of ours.
         report: Told what is being done.
     """
-    draw = reported_sequences if data == "hdm05" else development_sequences
-    sequences = draw(mocap, count, seed=seed)
+    sequences = composed_sequences(mocap, count, data=data, seed=seed)
     name = "HDM05" if data == "hdm05" else "CMU"
     describer = Describer(embedder, prvipe, settings.grid)
     blocks: list[SegmentationBlock] = []

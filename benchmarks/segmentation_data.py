@@ -1,6 +1,6 @@
 """Long sequences of known actions, as cameras see them: HDM05 and mocap6 for reports, CMU for choosing settings.
 
-Settings are chosen on `development_sequences` alone.
+Settings are chosen on compositions of `development` alone.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from poseflow_benchmarks.counting_clips import Clips, cmu_clips, hdm05_clips
+from poseflow_benchmarks.composition_plan import Data
 from poseflow_benchmarks.mocap_clips import Noise, View, film, random_view
+from poseflow_benchmarks.movement_clips import Clips, clips_of
 from poseflow_benchmarks.synthetic_sequences import IDLE, Part, Sequence3D, compose
 
 from poseflow.embed import steady_track
@@ -55,14 +56,9 @@ class LabelledSequence:
         return steady_track(track)
 
 
-def development_sequences(mocap: Path, count: int, *, seed: int = 1) -> list[LabelledSequence]:
-    """Compositions of single movements cut out of cmu.npz and cmu_more.npz: what settings are chosen on."""
-    return draw_sequences(cmu_clips(mocap), count, seed=seed)
-
-
-def reported_sequences(mocap: Path, count: int, *, seed: int = 0) -> list[LabelledSequence]:
-    """Compositions of hdm05.npz: what figures are reported on."""
-    return draw_sequences(hdm05_clips(mocap), count, seed=seed)
+def composed_sequences(mocap: Path, count: int, *, data: Data, seed: int) -> list[LabelledSequence]:
+    """Compositions of single movements: of HDM05 for reported figures, of CMU for choosing settings."""
+    return draw_sequences(clips_of(mocap, data), count, seed=seed)
 
 
 def draw_sequences(clips: Clips, count: int, *, seed: int) -> list[LabelledSequence]:

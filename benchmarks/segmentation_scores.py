@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from poseflow_benchmarks.bootstrap import mean_interval
 from poseflow_benchmarks.segmentation_metrics import (
     boundary_error_s,
     edit_score,
@@ -30,7 +31,6 @@ MEASURES: Mapping[str, Callable[[Labels, Labels, float], float]] = {
     "border, s": boundary_error_s,
 }
 DECIDING = ("MoF", "F1@50")
-DRAWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -96,10 +96,3 @@ def leads(rows: Sequence[SegmentationRow], ours: SegmentationRow, *, seed: int =
         apart = np.array(ours.figures[measure]) - np.array(best.figures[measure])
         found.append(Lead(measure, best.name, *mean_interval(apart, seed=seed)))
     return tuple(found)
-
-
-def mean_interval(values: NDArray[np.float64], *, seed: int = 0) -> tuple[float, float, float]:
-    """Mean of the values (S,), and its 95 % percentile interval over DRAWS draws of them with replacement."""
-    chosen = np.random.default_rng(seed).integers(len(values), size=(DRAWS, len(values)))
-    low, high = np.percentile(values[chosen].mean(1), [2.5, 97.5])
-    return float(values.mean()), float(low), float(high)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from poseflow_benchmarks.bootstrap import mean_interval
 from poseflow_benchmarks.mocap_clips import Noise
 from poseflow_benchmarks.segmentation_data import LabelledSequence
 from poseflow_benchmarks.segmentation_features import KEYPOINTS, OURS, Described, Describer
 from poseflow_benchmarks.segmentation_metrics import UNLABELLED, adjusted_rand, matched
 from poseflow_benchmarks.segmentation_rows import segment_ours
-from poseflow_benchmarks.segmentation_scores import mean_interval
 
 from poseflow.records import EmbeddingTrack
 from poseflow.segment import segment

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from poseflow_benchmarks.composition_plan import COUNTED, DATA, KEYPOINTS, SEED, sources_of
 
 from .bench_options import JSON, MOCAP, MODEL, print_report
 from .options import make_embedder
@@ -13,10 +14,10 @@ from .options import make_embedder
 
 @click.command("count")
 @MOCAP
-@click.option("--on", "data", type=click.Choice(["development", "hdm05"]), default="hdm05", show_default=True)
-@click.option("--sequences", "count", type=click.IntRange(1), default=44, show_default=True, help="Compositions.")
-@click.option("--keypoints", type=click.Choice(["GT", "D0", "D1"]), multiple=True, help="Default: all three.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of compositions, cameras and noise.")
+@click.option("--on", "data", type=click.Choice(DATA), default=DATA[0], show_default=True)
+@click.option("--sequences", "count", type=click.IntRange(1), default=COUNTED, show_default=True, help="Compositions.")
+@click.option("--keypoints", type=click.Choice(KEYPOINTS), multiple=True, help="Default: all three.")
+@click.option("--seed", type=int, default=SEED, show_default=True, help="Of compositions, cameras and noise.")
 @MODEL
 @JSON
 def count(mocap: Path, keypoints: tuple[str, ...], model: str | None, as_json: bool, **settings: Any) -> None:
@@ -24,5 +25,5 @@ def count(mocap: Path, keypoints: tuple[str, ...], model: str | None, as_json: b
     from poseflow_benchmarks.counting import run_counting
 
     if keypoints:
-        settings["sources"] = tuple(None if name == "GT" else name for name in keypoints)
+        settings["sources"] = sources_of(keypoints)
     print_report(run_counting(mocap, embedder=make_embedder(model), **settings), as_json)

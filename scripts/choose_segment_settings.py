@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from poseflow_benchmarks.mocap_clips import Noise
-from poseflow_benchmarks.segmentation_data import LabelledSequence, development_sequences
+from poseflow_benchmarks.segmentation_data import LabelledSequence, composed_sequences
 from poseflow_benchmarks.segmentation_features import Described, Describer
 from poseflow_benchmarks.segmentation_metrics import matched, mean_over_frames, segment_f1
 from poseflow_benchmarks.segmentation_rows import OTHERS, Segmenter, cluster_others, segment_ours
@@ -68,7 +68,7 @@ def main() -> None:
     arguments = parser.parse_args()
     embedder = Embedder.from_pretrained()
     describer = Describer(embedder)
-    sequences = development_sequences(arguments.mocap, arguments.sequences, seed=arguments.seed)
+    sequences = composed_sequences(arguments.mocap, arguments.sequences, data="development", seed=arguments.seed)
     films = [
         Film(sequence, describer.embed(sequence.filmed(source)), describer)
         for source in SOURCES

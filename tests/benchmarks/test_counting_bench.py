@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from poseflow_benchmarks.counting import OURS, OURS_WITH_REF, mean_figure, run_counting
 from poseflow_benchmarks.counting_baselines import count_by_autocorrelation, count_by_spectrum
-from poseflow_benchmarks.counting_clips import TIMES_PER_CLIP, hdm05_clips
 from poseflow_benchmarks.counting_sequences import MOST, draw_counted
+from poseflow_benchmarks.movement_clips import TIMES_PER_CLIP, hdm05_clips
 from poseflow_cli.main import main
 from poses import standing
 from tiny_model import save_tiny_model

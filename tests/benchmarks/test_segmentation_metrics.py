@@ -6,6 +6,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from poseflow_benchmarks.bootstrap import mean_interval
 from poseflow_benchmarks.segmentation_metrics import (
     UNLABELLED,
     UNMATCHED,
@@ -25,7 +26,6 @@ from poseflow_benchmarks.segmentation_scores import (
     MEASURES,
     SegmentationRow,
     leads,
-    mean_interval,
     score_data_set,
     score_video,
 )

@@ -1,4 +1,6 @@
-"""Clips of one repetition each: HDM05's for the report, and movements cut out of CMU takes for choosing settings.
+"""Clips of one movement each: HDM05's for the report, and movements cut out of CMU takes for choosing settings.
+
+What counting and segmentation are measured on is composed of them.
 
 CMU takes of several repetitions are cut half way between events that a signal of the body shows: a foot at its
 farthest from the other, an arm stretched out, a foot ahead.
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from poseflow_benchmarks.composition_plan import Data
 
 from vvipe.datasets.mocap import MocapSequence, read_npz
 from vvipe.datasets.splits import split_of
@@ -71,6 +74,11 @@ _SERIES: Mapping[str, _Series] = {
     "stride": _Series(("walk", "walk/stride"), _left_foot_ahead, 0.4),
     "running stride": _Series(("run", "run/jog", "running"), _left_foot_ahead, 0.4),
 }
+
+
+def clips_of(mocap: Path, data: Data) -> Clips:
+    """Movement -> clips of one repetition, of the folder `mocap`."""
+    return hdm05_clips(mocap) if data == "hdm05" else cmu_clips(mocap)
 
 
 def hdm05_clips(mocap: Path) -> Clips:
