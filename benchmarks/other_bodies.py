@@ -16,7 +16,6 @@ from vvipe.datasets.bodies import BodyRange, detector_joints, vary_proportions
 from vvipe.geometry import set_bone_lengths
 from vvipe.skeleton import COCO13, H36M17, conversion_indices
 
-_RANGES = ("nose_height", "nose_forward", "hip_width", "hip_rise", "shoulder_width", "shoulder_rise", "forearm")
 _NEIGHBOUR = {
     "nose": "head", "shoulder": "thorax", "elbow": "shoulder", "wrist": "elbow",
     "hip": "spine", "knee": "hip", "ankle": "knee",
@@ -30,7 +29,7 @@ def as_other_person(
     *,
     bodies: BodyRange = BodyRange(),  # noqa: B008  (frozen)
 ) -> NDArray[np.float64]:
-    """(T, 17, 3) the poses as another body has them, one body for all of them; unit and frame stay.
+    """(T, 17, 3) the poses as another body has them, one body for all of them, pelvis at the origin; unit as before.
 
     Args:
         poses: H36M-17 joints.
@@ -41,9 +40,7 @@ def as_other_person(
     person = _proportions(own, bodies, generator)
     changed = person.numpy().astype(np.float64)
     if generator.random() < bodies.detector_fraction:
-        drawn = {name: (value, value) for name in _RANGES for value in [generator.uniform(*getattr(bodies, name))]}
-        fixed = replace(bodies, detector_fraction=1.0, joint_sd=0.0, **drawn)
-        joints = detector_joints(person, fixed, generator=torch.Generator()).numpy()
+        joints = detector_joints(person, _one_detector(bodies, generator), generator=torch.Generator()).numpy()
         changed[:, conversion_indices(H36M17, COCO13)] = joints
     return changed + _offsets(changed, bodies.joint_sd, generator)
 
@@ -54,6 +51,27 @@ def _proportions(poses: torch.Tensor, bodies: BodyRange, generator: np.random.Ge
     standard = set_bone_lengths(poses[:1], lengths[None])
     varied = vary_proportions(standard, bodies, generator=torch.Generator().manual_seed(int(generator.integers(2**31))))
     return set_bone_lengths(poses, _lengths(varied).expand(len(poses), -1))
+
+
+def _one_detector(bodies: BodyRange, generator: np.random.Generator) -> BodyRange:
+    """Ranges of one value each: where one detector marks the joints of one person."""
+
+    def one(low_high: tuple[float, float]) -> tuple[float, float]:
+        value = float(generator.uniform(*low_high))
+        return value, value
+
+    return replace(
+        bodies,
+        detector_fraction=1.0,
+        nose_height=one(bodies.nose_height),
+        nose_forward=one(bodies.nose_forward),
+        hip_width=one(bodies.hip_width),
+        hip_rise=one(bodies.hip_rise),
+        shoulder_width=one(bodies.shoulder_width),
+        shoulder_rise=one(bodies.shoulder_rise),
+        forearm=one(bodies.forearm),
+        joint_sd=0.0,
+    )
 
 
 def _lengths(poses: torch.Tensor) -> torch.Tensor:
