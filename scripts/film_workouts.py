@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from poseflow_benchmarks.mocap_clips import with_face
-from poseflow_benchmarks.segmentation_data import LabelledSequence, development_sequences
+from poseflow_benchmarks.segmentation_data import LabelledSequence, composed_sequences
 
 from poseflow.embed import embed_people
 from poseflow.formats.segment_files import write_segments
@@ -33,7 +33,7 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     embedder = Embedder.from_pretrained()
-    made = development_sequences(arguments.mocap, arguments.count, seed=arguments.seed)
+    made = composed_sequences(arguments.mocap, arguments.count, data="development", seed=arguments.seed)
     for number, sequence in enumerate(made, start=1):
         name = f"workout{number}"
         track = with_face(sequence.filmed("D1"))  # smooth already
