@@ -2,8 +2,8 @@
 
 .venv/bin/python scripts/learn_feedback_tolerances.py --mocap FOLDER [--model NAME|FILE]
 
-A minute of one core. Only CMU takes are read, and of them those that are not kept for tests. Run it whenever the weights
-change: the entry of the model is written anew, those of other models stay.
+A minute of one core. Only CMU takes are read, and of them those that are not kept for tests. Run it whenever the
+weights change: the entry of the model is written anew, those of other models stay.
 """
 
 from __future__ import annotations
