@@ -7,9 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from poseflow.moving_features import with_change
 from poseflow.records import EmbeddingTrack
-from poseflow.time_series import FINEST_STEP_S, TimeSeries, resample
+from poseflow.time_series import TimeSeries
 
 _KNOTS = 2049
 
@@ -49,22 +48,7 @@ def series_of(track: EmbeddingTrack) -> TimeSeries:
     return TimeSeries(track.time_s, values, track.valid)
 
 
-def moving_series_of(track: EmbeddingTrack, *, change_weight: float, side: str = "clip") -> TimeSeries:
-    """The track at 30 Hz as features (T, 2 D + 1): the embedding smoothed a little, its change, its uncertainty.
-
-    Two frames are then told apart by where they are and by where they go. `change_weight` 0 leaves the change out;
-    an error calls the track `side`.
-
-    Raises:
-        NothingToScoreError: No frame is valid.
-    """
-    alone = series_of(track)
-    moving = with_change(TimeSeries(track.time_s, track.vectors, track.valid), weight=change_weight, side=side)
-    uncertainty = resample(alone, FINEST_STEP_S).values[:, -1:]
-    return TimeSeries(moving.time_s, np.concatenate([moving.values, uncertainty], axis=1), moving.is_seen)
-
-
-def embedding_cost(scorer: PairScorer, *, dimension: int | None = None) -> EmbeddingCost:
+def embedding_cost(scorer: PairScorer) -> EmbeddingCost:
     """What a path costs: the expected error of the embedding distance, between features of `series_of`.
 
     The path is sought by the square root of the embedding distance itself. The expected error hardly rises near a
@@ -72,40 +56,28 @@ def embedding_cost(scorer: PairScorer, *, dimension: int | None = None) -> Embed
     carve-out (exact keypoints, one camera) the mean error fell from 27 to 15 ms, and across cameras from 105 to 82.
 
     Every frame counts as typically certain: else a path would shun the uncertain moments of the longer clip.
-
-    Args:
-        scorer: Knows the expected error.
-        dimension: Of the embedding, where the features are those of `moving_series_of`; their distance then counts as
-            the embedding's.
     """
-    return EmbeddingCost(scorer, dimension)
+    return EmbeddingCost(scorer)
 
 
 class EmbeddingCost:
     """A `poseflow.costs.MatrixDistance` and `SteeringDistance` of features of `series_of`."""
 
-    def __init__(self, scorer: PairScorer, dimension: int | None = None) -> None:
+    def __init__(self, scorer: PairScorer) -> None:
         self._scorer = scorer
-        self._dimension = dimension
 
     def __call__(self, a: NDArray, b: NDArray) -> NDArray:
-        if self._dimension is None:
-            return self._scorer.expected_error(a[:, :-1], b[:, :-1])
-        return self._at(np.linalg.norm(a[:, :-1] - b[:, :-1], axis=1), self._dimension)
+        return self._scorer.expected_error(a[:, :-1], b[:, :-1])
 
     def matrix(self, a: NDArray, b: NDArray) -> NDArray[np.float64]:
-        """(N, F + 1) and (M, F + 1) -> (N, M), read off a table of the error over the distance (to 1e-4 of it)."""
+        """(N, D + 1) and (M, D + 1) -> (N, M), read off a table of the error over the distance (to 1e-4 of it)."""
         from scipy.spatial.distance import cdist
 
         distances = cdist(a[:, :-1], b[:, :-1])
         knots = np.linspace(0, float(distances.max(initial=0.0)) or 1.0, _KNOTS)
-        return np.interp(distances, knots, self._at(knots, self._dimension or a.shape[1] - 1))
-
-    def _at(self, distances: NDArray, dimension: int) -> NDArray:
-        """(N,) expected errors of embeddings that far apart."""
-        apart = np.zeros((len(distances), dimension))
-        apart[:, 0] = distances
-        return np.asarray(self._scorer.expected_error(np.zeros_like(apart), apart))
+        apart = np.zeros((_KNOTS, a.shape[1] - 1))
+        apart[:, 0] = knots
+        return np.interp(distances, knots, self._scorer.expected_error(np.zeros_like(apart), apart))
 
     def steer(self, distances: NDArray, nearest: float) -> NDArray:
         """The square root of the embedding distance, but for its scale, of expected errors (`vvipe.calibration`)."""

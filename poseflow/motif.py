@@ -47,7 +47,7 @@ class MotifSettings:
     lengths_s: tuple[float, ...] = (0.5, 0.6, 0.8, 1.0, 1.3, 1.7, 2.2, 2.8, 3.6, 4.6)
     least_movement: float = 0.35
     rough_likeness: float = 0.8
-    likeness: float = 0.62
+    likeness: float = 0.65
     relative: float = 2.5
     always: float = 0.3
     own_movement: float = 0.3

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseflow.costs import PairDistance
-from poseflow.embedding_cost import PairScorer, embedding_cost, moving_series_of, series_of
+from poseflow.embedding_cost import PairScorer, embedding_cost, series_of
 from poseflow.errors import ModelMismatchError, NoPathError, NothingToScoreError
 from poseflow.motif import Motif, MotifSettings, find_motif, find_place
 from poseflow.records import EmbeddingTrack
@@ -53,15 +53,12 @@ class CountSettings:
 
     Attributes:
         motif: What counts as a movement done again.
-        change_weight: Of the embedding's change over a quarter second, beside the embedding itself, where the movement
-            is looked for: a squat's way down is not its way up.
         reference_likeness: A reference is done in the clip where the frames of both are nearer to each other than this
             share of how far the reference's own frames are apart.
         tempo_charge: Against leaving the pattern's tempo where start and end are sought, `PathSettings`.
     """
 
     motif: MotifSettings = MotifSettings()
-    change_weight: float = 0.7
     reference_likeness: float = 0.95
     tempo_charge: float = 0.3
 
@@ -95,13 +92,10 @@ def count_repetitions(
     if not clip.is_seen.any():
         raise NothingToScoreError("no usable pose in the clip: too little of the person was seen")
     cost = embedding_cost(embedder)
-    moving_cost = embedding_cost(embedder, dimension=track.vectors.shape[1])
-    searched = moving_series_of(track, change_weight=settings.change_weight)
-    motif = find_motif(searched, distance=moving_cost, settings=settings.motif)
+    motif = find_motif(clip, distance=cost, settings=settings.motif)
     if ref is not None:
         pattern = series_of(ref)
-        shown = moving_series_of(ref, change_weight=settings.change_weight, side="reference")
-        places = _like_reference(shown, searched, motif, moving_cost, settings)
+        places = _like_reference(pattern, clip, motif, cost, settings)
     elif motif is not None:
         pattern, places = clip.between(motif.start_s, motif.end_s), motif.places
     else:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poseflow.embedding_cost import PairScorer
-from poseflow.moving_features import with_change
 from poseflow.records import EmbeddingTrack
+from poseflow.segmentation.moving_features import with_change
 from poseflow.time_series import FINEST_STEP_S, TimeSeries
 
 EVERY = 3

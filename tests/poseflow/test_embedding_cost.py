@@ -75,14 +75,3 @@ def test_features_are_the_embedding_and_its_uncertainty():
     np.testing.assert_array_equal(made.values[:, :-1], vectors)
     np.testing.assert_array_equal(made.values[:, -1], np.arange(4))
     np.testing.assert_array_equal(made.is_seen, valid)
-
-
-def test_features_with_change_cost_the_error_of_an_embedding_that_far_away(embedder):
-    generator = np.random.default_rng(5)
-    a, b = (generator.normal(size=(4, 2 * 8 + 1)) for _ in range(2))
-    cost = embedding_cost(embedder, dimension=8)
-    apart = np.zeros((4, 8))
-    apart[:, 0] = np.sqrt(((a - b)[:, :-1] ** 2).sum(1))
-    expected = embedder.expected_error(np.zeros((4, 8)), apart)
-    np.testing.assert_allclose(cost(a, b), expected, rtol=1e-5)
-    np.testing.assert_allclose(cost.matrix(a, b).diagonal(), expected, rtol=1e-4)

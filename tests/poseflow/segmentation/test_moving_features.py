@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from poseflow.errors import NothingToScoreError
-from poseflow.moving_features import LAG_S, SMOOTH_S, with_change
+from poseflow.segmentation.moving_features import LAG_S, SMOOTH_S, with_change
 from poseflow.time_series import TimeSeries
 
 
