@@ -103,7 +103,7 @@ def run_feedback(
     mocap: str | Path,
     *,
     embedder: Embedder,
-    data: DataName = "development",
+    data: DataName = "hdm05",
     count: int = 40,
     keypoints: Sequence[Keypoints] = KEYPOINTS,
     amounts_deg: Sequence[float] = (0.0, *AMOUNTS_DEG),

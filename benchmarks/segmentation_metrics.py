@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from poseflow.segmentation import spans
+
 UNLABELLED = -1
 UNMATCHED = -2
 """What `matched` gives clusters that are left over."""
@@ -56,8 +58,7 @@ def macro_f1(truth: Labels, predicted: Labels) -> float:
 
 def runs(labels: Labels) -> list[tuple[int, int, int]]:
     """(first frame, frame after the last, label) of each stretch of one label; unlabelled stretches too."""
-    cuts = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]
-    return [(a, b, int(labels[a])) for a, b in zip(cuts, cuts[1:], strict=False) if b > a]
+    return [(start, end, int(labels[start])) for start, end in spans.runs(labels)]
 
 
 def segment_f1(truth: Labels, predicted: Labels, overlap: float) -> float:
@@ -106,11 +107,6 @@ def boundary_error_s(truth: Labels, predicted: Labels, step_s: float) -> float:
         return 0.0 if len(a) == len(b) else float("nan")
     apart = np.abs(a[:, None] - b)
     return float(step_s * (apart.min(1).mean() + apart.min(0).mean()) / 2)
-
-
-def count_mae(true: Sequence[int], counted: Sequence[int]) -> float:
-    """Mean absolute error of counts."""
-    return float(np.mean([abs(a - b) for a, b in zip(true, counted, strict=True)]))
 
 
 def off_by_one(true: Sequence[int], counted: Sequence[int]) -> float:

@@ -20,6 +20,7 @@ from poseflow.feedback_records import (
 from poseflow.feedback_text import CAMERA_NOTE, line_text, not_judged_text
 from poseflow.joint_angles import wrap_deg
 from poseflow.records import EmbeddingTrack, MatchResult, PoseTrack
+from poseflow.time_series import true_runs
 from poseflow.tolerances import Tolerances, tolerances_of
 
 _MAX_NOT_JUDGED = 3
@@ -175,9 +176,9 @@ def _spans(
 ) -> list[tuple[int, int]]:
     """First and last frames in which `rise` stays above `keep` of the limit and is beyond it somewhere."""
     above = np.nan_to_num(rise, nan=-np.inf) > settings.keep * limit
-    runs = _runs(above)
     joined: list[tuple[int, int]] = []
-    for start, end in runs:
+    for start, stop in true_runs(above):
+        end = stop - 1
         if joined and time_s[start] - time_s[joined[-1][1]] <= settings.max_gap_s:
             joined[-1] = (joined[-1][0], end)
         else:
@@ -188,12 +189,6 @@ def _spans(
         if time_s[end] - time_s[start] + GRID_S >= settings.min_duration_s - 1e-9
         and (rise[start : end + 1] > limit[start : end + 1]).any()
     ]
-
-
-def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First and last index of every run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(int)))
-    return [(int(start), int(end) - 1) for start, end in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def _worst_of_each_time(lines: list[FeedbackLine], min_share: float) -> list[FeedbackLine]:
@@ -220,10 +215,10 @@ def _not_judged(judged: Judged, settings: FeedbackSettings, *, is_mirrored: bool
         own = [column for column, angle in enumerate(ALL_ANGLES) if joint_name in (None, angle.joint)]
         missing = nothing if joint_name is None else np.asarray(~judged.is_judged[:, own].any(1) & ~nothing)
         seen = np.asarray(judged.is_seen[:, own].any(1))
-        for start, end in _runs(missing):
-            start_s, end_s = float(judged.time_s[start]), float(judged.time_s[end]) + GRID_S
+        for start, stop in true_runs(missing):
+            start_s, end_s = float(judged.time_s[start]), float(judged.time_s[stop - 1]) + GRID_S
             if end_s - start_s >= settings.min_duration_s:
-                is_seen = bool(seen[start : end + 1].mean() > 0.5)
+                is_seen = bool(seen[start:stop].mean() > 0.5)
                 text = not_judged_text(start_s, end_s, joint_name, is_seen=is_seen, is_mirrored=is_mirrored)
                 spans.append(NotJudged(start_s, end_s, joint_name, text))
     spans.sort(key=lambda span: (span.joint is not None, span.start_s - span.end_s))

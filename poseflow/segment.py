@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from poseflow.embed import shipped_embedder
 from poseflow.embedding_cost import PairScorer
 from poseflow.errors import ModelMismatchError, NothingToScoreError
 from poseflow.records import EmbeddingTrack, Segment
@@ -88,7 +89,7 @@ def segment(
         NothingToScoreError: The track has no valid frame.
         ModelMismatchError: The track, the embedder and the kept model are not of one embedding model.
     """
-    embedder = embedder or _shipped_embedder()
+    embedder = embedder or shipped_embedder()
     check_track(track, embedder)
     if model is not None and examples is not None:
         raise ValueError("segment: expected a kept model or examples, got both")
@@ -223,9 +224,3 @@ def _end_s(track: EmbeddingTrack) -> float:
 def _method(settings: SegmentSettings) -> str:
     k = "" if settings.clusters is None else f":k={settings.clusters}"
     return f"{settings.method}{k}{'+lean' if settings.grid.use_orientation else ''}"
-
-
-def _shipped_embedder() -> PairScorer:
-    from vvipe.embedder import Embedder
-
-    return Embedder.from_pretrained()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from poseflow.dtw import MAX_TEMPO
 from poseflow.match_records import Pause, Side, TempoChange
 from poseflow.time_alignment import TimeAlignment
+from poseflow.time_series import true_runs
 
 LOCAL_TEMPO_S = 0.5
 """Stretch of the path over which evenness reads a local tempo: 15 steps of 1/30 s, so that one step is 7 % of it."""
@@ -69,7 +70,7 @@ def pauses(alignment: TimeAlignment) -> tuple[Pause, ...]:
         ("query", alignment.query_pauses, alignment.query_s),
     )
     for side, flags, time_s in sides:
-        for start, stop in _stretches(flags):
+        for start, stop in true_runs(flags):
             begin, end = float(time_s[start]), float(time_s[stop - 1]) + alignment.step_s
             if end - begin >= MIN_PAUSE_S - 1e-9:
                 found.append((start, Pause(begin, end, side)))
@@ -82,7 +83,7 @@ def tempo_changes(alignment: TimeAlignment) -> tuple[TempoChange, ...]:
     changes: list[TempoChange] = []
     for sign in (1, -1):
         bent = sign * np.log(slope)
-        for start, stop in _stretches(bent >= np.log(CHANGE_EDGE)):
+        for start, stop in true_runs(bent >= np.log(CHANGE_EDGE)):
             first, last = index[start], index[stop - 1]
             is_long = alignment.query_s[last] - alignment.query_s[first] >= MIN_CHANGE_S
             if is_long and bent[start:stop].max() >= np.log(CLEAR_CHANGE):
@@ -122,9 +123,3 @@ def _slopes(alignment: TimeAlignment) -> tuple[NDArray[np.int64], NDArray[np.flo
     mean_ref_s = np.bincount(which, ref_s) / np.bincount(which)
     slope = savgol_filter(mean_ref_s, window, 1, deriv=1, delta=alignment.step_s)
     return is_moving[first], np.clip(slope, 1 / MAX_TEMPO, MAX_TEMPO)
-
-
-def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """(start, stop) of each run of True."""
-    edges = np.flatnonzero(np.diff(np.r_[False, flags, False].astype(np.int8)))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]

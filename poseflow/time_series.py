@@ -75,3 +75,9 @@ def resample(series: TimeSeries, step_s: float, *, side: str = "clip") -> TimeSe
     mixed = values[left] + share[:, None] * (values[right] - values[left])
     mixed = np.where(share[:, None] > 1 - 1e-6, values[right], mixed)
     return TimeSeries(grid, np.where(is_seen[:, None], mixed, np.nan), is_seen)
+
+
+def true_runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """(start, stop) of each run of True."""
+    edges = np.flatnonzero(np.diff(np.r_[False, flags, False].astype(np.int8)))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]

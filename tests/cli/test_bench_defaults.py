@@ -12,6 +12,7 @@ from poseflow_cli.bench import command
 FUNCTIONS = {
     "calibration": "calibration:run_calibration",
     "count": "counting:run_counting",
+    "feedback": "feedback:run_feedback",
     "figures": "figures:run_figures",
     "lifting": "lifting:run_lifting",
     "mimicry": "mimicry:run_mimicry",
