@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @click.option("--duration", "duration_s", type=click.FloatRange(0, min_open=True), help="Seconds of webcam.")
 @click.option("--overlay", type=FILE, metavar="OUT.mp4", help="Draw skeletons and ids on the video.")
 @click.option("--contact-sheet", type=FILE, metavar="OUT.png", help="Draw every person, to choose from.")
-@click.option("--skip-existing", is_flag=True, help="Leave outputs that are whole and of the same model.")
+@click.option("--skip-existing", is_flag=True, help="Leave outputs that are whole, of this film, model and smoothing.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object; its seconds leave out start and drawings."
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack, cast
+from typing import Any, Unpack, cast
 
 from poseflow.batch import BatchReport, Job, plan_jobs, run_batch
 from poseflow.detect.factory import make_detector
@@ -19,9 +19,6 @@ from poseflow.output import check_writable, make_folder
 from poseflow.records import EmbeddedClip
 from poseflow.store import is_clip_file, read_clip, write_clip
 from poseflow.video_writer import check_video_path
-
-if TYPE_CHECKING:
-    from vvipe.embedder import Embedder
 
 
 @dataclass(frozen=True)
@@ -105,12 +102,13 @@ def embed_to_file(
         output: The .parquet to be written.
         overlay: An .mp4 with skeletons and ids drawn on the video.
         contact_sheet: A picture of every person that was kept.
-        skip_existing: Whether an `output` that is whole, and of the same embedding model, is left as it is.
+        skip_existing: Whether an `output` that is whole, and of this film, embedding model and smoothing, is left as it
+            is; span and detector are not looked at.
         get_detector: As `poseflow.load.embed_file`.
         settings: Those of `poseflow.embed.embed_video`.
     """
     _check_drawings(source, overlay, contact_sheet)
-    saved = _saved_clip(output, settings.get("embedder")) if skip_existing else None
+    saved = _saved_clip(output, source, settings) if skip_existing else None
     if saved is None:
         make_clip = partial(embed_file, source, get_detector=get_detector, **settings)
         report = save_embedded(output, make_clip, source=source)
@@ -175,11 +173,13 @@ def _check_drawings(source: str | Path, overlay: str | Path | None, contact_shee
             check_writable(path)
 
 
-def _saved_clip(path: str | Path, embedder: Embedder | None) -> EmbeddedClip | None:
-    """The clip saved at `path`, if it is whole and of the embedder's model."""
+def _saved_clip(path: str | Path, source: str | Path, settings: EmbedSettings) -> EmbeddedClip | None:
+    """The clip saved at `path`, if it is whole, and of the source and the settings asked for."""
     try:
         clip = read_clip(path)
     except FileFormatError:
         return None
-    is_same = embedder is None or (clip.metadata.model is not None and clip.metadata.model.sha256 == embedder.sha256)
-    return clip if is_same else None
+    made, embedder = clip.metadata, settings.get("embedder")
+    is_same_model = embedder is None or (made.model is not None and made.model.sha256 == embedder.sha256)
+    is_same_film = made.source == Path(source).name and made.is_smoothed == settings.get("smooth", True)
+    return clip if is_same_model and is_same_film else None

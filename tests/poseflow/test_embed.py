@@ -242,7 +242,7 @@ def test_a_batch_goes_on_behind_a_broken_file(two_people: Path, tmp_path: Path, 
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["two.parquet"]
 
 
-def test_existing_outputs_are_left_unless_damaged_or_of_another_model(
+def test_existing_outputs_are_left_unless_damaged_or_of_another_model_smoothing_or_film(
     two_people: Path, tmp_path: Path, embedder: Embedder
 ) -> None:
     target = tmp_path / "two.parquet"
@@ -255,6 +255,10 @@ def test_existing_outputs_are_left_unless_damaged_or_of_another_model(
     assert again.to_json()["people"][0] == {"person_id": 1, "frames": 24, "valid": 24}
     other = Embedder.from_pretrained(save_tiny_model(tmp_path, name="other", seed=1))
     assert not embed_to_file(two_people, target, embedder=other, **settings).is_skipped
+    assert not embed_to_file(two_people, target, embedder=other, smooth=False, **settings).is_skipped
+    twin = tmp_path / "twin.mp4"
+    twin.write_bytes(two_people.read_bytes())
+    assert not embed_to_file(twin, target, embedder=other, smooth=False, **settings).is_skipped
     target.write_bytes(b"PAR1")
     assert not embed_to_file(two_people, target, embedder=embedder, **settings).is_skipped
     assert read_clip(target).person_ids == (1, 2)
