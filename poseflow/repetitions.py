@@ -26,7 +26,9 @@ ROOM_S = 0.2
 class RepetitionModel(PairScorer, Protocol):
     """What counting needs of `vvipe.Embedder`."""
 
-    def decode(self, vectors: NDArray) -> NDArray: ...
+    def decode(self, vectors: NDArray) -> NDArray:
+        """(N, 17, 3) canonical poses of embeddings (N, D), torso lengths."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -200,7 +202,8 @@ def count_text(repetitions: tuple[Repetition, ...]) -> str:
     if not repetitions:
         return "0 repetitions: nothing in the clip is done twice, or like the reference"
     least = least_alike(repetitions)
-    lines = [f"{len(repetitions)} repetitions", "  no.  start    end    likeness  farthest off"]
+    head = "1 repetition" if len(repetitions) == 1 else f"{len(repetitions)} repetitions"
+    lines = [head, "  no.  start    end    likeness  farthest off"]
     for number, r in enumerate(repetitions, start=1):
         joint = "" if r.worst_joint is None else f"{r.worst_joint.replace('_', ' ')} ({r.joint_distance:.2f} torso)"
         mark = "  <- least alike" if r is least else ""
