@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from poseflow_benchmarks.composition_plan import Keypoints
 from poseflow_benchmarks.mocap_clips import film, random_view, warped
 from poseflow_benchmarks.other_bodies import as_other_person
 from scipy.spatial.transform import Rotation
@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 from poseflow.angle_differences import AngleDifferences, angle_differences
 from poseflow.embed import embed_tracks, steady_track
 from poseflow.feedback import Feedback, feedback
+from poseflow.hinges import unit
 from poseflow.joint_angles import ANGLES, joint_angles, wrap_deg
 from poseflow.match import MatchSettings, match
 from poseflow.records import EmbeddingTrack, MatchResult, PoseTrack
@@ -22,8 +23,6 @@ from vvipe.datasets.mocap import MocapSequence
 from vvipe.embedder import Embedder
 from vvipe.skeleton import H36M17
 
-Keypoints = Literal["GT", "D0", "D1"]
-KEYPOINTS: tuple[Keypoints, ...] = ("GT", "D0", "D1")
 MAIN_ANGLE: Mapping[str, str] = {
     "elbow": "elbow_bend",
     "shoulder": "shoulder_raise",
@@ -162,18 +161,18 @@ def bent(poses: NDArray[np.floating], joint: str, amount_deg: NDArray[np.float64
     turned = np.array(poses, np.float64)
     side, part = joint.split("_")
     point = {name: turned[:, index].copy() for index, name in enumerate(H36M17.joints)}
-    up = _unit(point["thorax"] - point["pelvis"])
+    up = unit(point["thorax"] - point["pelvis"])
     across = point["left_hip"] - point["right_hip"]
-    forward = np.cross(_unit(across - (across * up).sum(-1, keepdims=True) * up), up)
+    forward = np.cross(unit(across - (across * up).sum(-1, keepdims=True) * up), up)
     chain = ("shoulder", "elbow", "wrist") if part in ("shoulder", "elbow") else ("hip", "knee", "ankle")
     near, middle, far = (point[f"{side}_{name}"] for name in chain)
     if part in ("elbow", "knee"):
-        bone, pivot = _unit(middle - near), middle
+        bone, pivot = unit(middle - near), middle
         moved: tuple[str, ...] = chain[2:]
-        axis = _plane_axis(bone, _unit(far - middle), forward if part == "elbow" else -forward)
+        axis = _plane_axis(bone, unit(far - middle), forward if part == "elbow" else -forward)
     else:
         pivot, moved = near, chain[1:]
-        axis = np.cross(-up, forward) if part == "hip" else _unit(np.cross(-up, middle - near))
+        axis = np.cross(-up, forward) if part == "hip" else unit(np.cross(-up, middle - near))
     turn = Rotation.from_rotvec(axis * np.deg2rad(amount_deg)[:, None])
     for name in moved:
         turned[:, H36M17.index(f"{side}_{name}")] = pivot + turn.apply(point[f"{side}_{name}"] - pivot)
@@ -184,12 +183,8 @@ def _plane_axis(near: NDArray, far: NDArray, toward: NDArray) -> NDArray[np.floa
     """(T, 3) normal of the limb's plane; of a nearly straight limb, of that in which it bends `toward`."""
     normal = np.cross(near, far)
     share = np.clip((np.linalg.norm(normal, axis=-1, keepdims=True) - 0.1) / 0.2, 0, 1)
-    axis = _unit(share * _unit(normal) + (1 - share) * _unit(np.cross(near, toward)))
-    return _unit(axis - (axis * far).sum(-1, keepdims=True) * far)
-
-
-def _unit(vectors: NDArray) -> NDArray[np.float64]:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))
+    axis = unit(share * unit(normal) + (1 - share) * unit(np.cross(near, toward)))
+    return unit(axis - (axis * far).sum(-1, keepdims=True) * far)
 
 
 def film_case(case: Case, generator: np.random.Generator, *, keypoints: Keypoints, embedder: Embedder) -> FilmedPair:

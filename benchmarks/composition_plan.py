@@ -1,4 +1,4 @@
-"""What the benchmarks on composed sequences are run on where nobody says; light, so that the command line reads it."""
+"""What the benchmarks are run on where nobody says; light, so that the command line reads it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ Data = Literal["hdm05", "development"]
 """hdm05 for a report, development for choosing settings: other people, other movements, of CMU."""
 DATA: tuple[Data, ...] = get_args(Data)
 Source = Literal["D0", "D1"]
-KEYPOINTS = ("GT", *get_args(Source))
+Keypoints = Literal["GT", Source]
+KEYPOINTS: tuple[Keypoints, ...] = get_args(Keypoints)
 """Names of the inputs: exact keypoints, and two kinds of noise."""
 COUNTED = 33
 """Sequences that repetitions are counted in: three of each of the 11 movements."""

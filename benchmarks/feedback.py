@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from poseflow_benchmarks.bent_takes import KEYPOINTS, Case, Keypoints, draw_case, film_case
+from poseflow_benchmarks.bent_takes import Case, draw_case, film_case
+from poseflow_benchmarks.composition_plan import KEYPOINTS, Keypoints
 
 from poseflow.feedback_records import FeedbackLine
 from poseflow.joint_angles import ANGLES

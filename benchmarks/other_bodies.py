@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from poseflow.hinges import unit
 from vvipe.datasets.bodies import BodyRange, detector_joints, vary_proportions
 from vvipe.geometry import set_bone_lengths
 from vvipe.skeleton import COCO13, H36M17, conversion_indices
@@ -96,10 +97,6 @@ def _offsets(poses: NDArray[np.float64], sd: float, generator: np.random.Generat
 
 def _axes(along: NDArray[np.float64], across: NDArray[np.float64]) -> NDArray[np.float64]:
     """(T, 3, 3) axes in columns: along a bone, and across it."""
-    first = _unit(along)
-    second = _unit(across - (across * first).sum(-1, keepdims=True) * first)
+    first = unit(along)
+    second = unit(across - (across * first).sum(-1, keepdims=True) * first)
     return np.stack([first, second, np.cross(first, second)], axis=-1)
-
-
-def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from poseflow_benchmarks.composition_plan import KEYPOINTS
 
 from .bench_options import JSON, MOCAP, MODEL, print_report
 from .options import make_embedder
@@ -21,7 +22,7 @@ from .options import make_embedder
     show_default=True,
 )
 @click.option("--cases", "count", type=click.IntRange(min=1), default=40, show_default=True, help="Of each row.")
-@click.option("--keypoints", type=click.Choice(["GT", "D0", "D1"]), multiple=True, help="Default: all three.")
+@click.option("--keypoints", type=click.Choice(KEYPOINTS), multiple=True, help="Default: all three.")
 @click.option(
     "--bend", "amounts_deg", type=click.FloatRange(0, 90), multiple=True, help="Degrees; default: 0, 10 to 40."
 )

@@ -67,12 +67,12 @@ def hinge_axes(poses: NDArray[np.floating]) -> Array:
     Where a limb is straight, or hangs, its plane is not known: the anatomical one is taken.
     """
     joints = dict(zip(H36M17.joints, np.moveaxis(np.asarray(poses, np.float64), 1, 0), strict=True))
-    up = _unit(joints["thorax"] - joints["pelvis"])
+    up = unit(joints["thorax"] - joints["pelvis"])
     axes: dict[str, Array] = {}
     frames = {}
     for line in ("shoulder", "hip"):
         across = joints[f"left_{line}"] - joints[f"right_{line}"]
-        left = _unit(across - (across * up).sum(-1, keepdims=True) * up)
+        left = unit(across - (across * up).sum(-1, keepdims=True) * up)
         frames[line] = left, np.cross(left, up)
     for side, out in (("left", 1.0), ("right", -1.0)):
         axes |= _arm_axes(joints, side, up, out * frames["shoulder"][0], frames["shoulder"][1])
@@ -116,8 +116,8 @@ def bone_turns(axes: Array, angles: Array) -> Array:
 
 
 def _arm_axes(joints: dict[str, Array], side: str, up: Array, out: Array, forward: Array) -> dict[str, Array]:
-    arm = _unit(joints[f"{side}_elbow"] - joints[f"{side}_shoulder"])
-    forearm = _unit(joints[f"{side}_wrist"] - joints[f"{side}_elbow"])
+    arm = unit(joints[f"{side}_elbow"] - joints[f"{side}_shoulder"])
+    forearm = unit(joints[f"{side}_wrist"] - joints[f"{side}_elbow"])
     return {
         f"{side}_elbow_bend": _plane(arm, forearm, forward + up),
         f"{side}_shoulder_raise": _plane(-up, arm, out),
@@ -125,8 +125,8 @@ def _arm_axes(joints: dict[str, Array], side: str, up: Array, out: Array, forwar
 
 
 def _leg_axes(joints: dict[str, Array], side: str, up: Array, out: Array, forward: Array) -> dict[str, Array]:
-    thigh = _unit(joints[f"{side}_knee"] - joints[f"{side}_hip"])
-    shank = _unit(joints[f"{side}_ankle"] - joints[f"{side}_knee"])
+    thigh = unit(joints[f"{side}_knee"] - joints[f"{side}_hip"])
+    shank = unit(joints[f"{side}_ankle"] - joints[f"{side}_knee"])
     return {
         f"{side}_knee_bend": _plane(thigh, shank, -forward - up),
         f"{side}_hip_bend": np.cross(-up, forward),
@@ -138,8 +138,9 @@ def _plane(a: Array, b: Array, toward: Array) -> Array:
     """(T, 3) axis about which unit vectors b turn away from a; nearly parallel ones turn towards `toward`."""
     normal = np.cross(a, b)
     share = np.clip((np.linalg.norm(normal, axis=-1, keepdims=True) - _STRAIGHT) / (_BENT - _STRAIGHT), 0, 1)
-    return _unit(share * _unit(normal) + (1 - share) * _unit(np.cross(a, toward)))
+    return unit(share * unit(normal) + (1 - share) * unit(np.cross(a, toward)))
 
 
-def _unit(vectors: Array) -> Array:
+def unit(vectors: Array) -> Array:
+    """Vectors of length 1 along the last axis; those of hardly any length stay shorter."""
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))

@@ -9,12 +9,11 @@ as a random camera and a noisy detector see them. What is done when stands besid
 from __future__ import annotations
 
 import argparse
-import itertools
 from pathlib import Path
 
-import numpy as np
 from poseflow_benchmarks.mocap_clips import with_face
 from poseflow_benchmarks.segmentation_data import LabelledSequence, composed_sequences
+from poseflow_benchmarks.segmentation_metrics import runs
 
 from poseflow.embed import embed_people
 from poseflow.formats.segment_files import write_segments
@@ -46,12 +45,11 @@ def main() -> None:
 
 def true_segments(sequence: LabelledSequence) -> list[Segment]:
     """What is done when."""
-    segments = []
-    for action, frames in itertools.groupby(range(len(sequence.truth)), key=lambda frame: int(sequence.truth[frame])):
-        rows = np.array(list(frames))
-        start_s, end_s = sequence.time_s[rows[0]], sequence.time_s[min(rows[-1] + 1, len(sequence.time_s) - 1)]
-        segments.append(Segment(float(start_s), float(end_s), sequence.actions[action], 1.0))
-    return segments
+    until_s = [*sequence.time_s, sequence.time_s[-1]]
+    return [
+        Segment(float(until_s[start]), float(until_s[stop]), sequence.actions[action], 1.0)
+        for start, stop, action in runs(sequence.truth)
+    ]
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from poseflow_benchmarks.bent_takes import KEYPOINTS, FilmedPair, draw_case, film_case, film_movements
+from poseflow_benchmarks.bent_takes import FilmedPair, draw_case, film_case, film_movements
+from poseflow_benchmarks.composition_plan import KEYPOINTS
 from poseflow_benchmarks.kinship import development_takes
 from poseflow_benchmarks.mocap_clips import warped
 from poseflow_benchmarks.movement_pairs import Pair, cmu_performances, draw_pairs

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 WIDTH, HEIGHT = 96, 64
 TICKS = 90000
+CONSTANT_S = [i / 30 for i in range(60)]
 QUARTERS = ((0, 0), (0, 1), (1, 0), (1, 1))  # (row, column) of the four quarters of a stored picture
 COLOURS = ((40, 40, 220), (40, 220, 40), (220, 40, 40), (220, 220, 220))  # BGR of these quarters
 

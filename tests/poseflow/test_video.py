@@ -6,21 +6,10 @@ import pytest
 from poseflow.errors import VideoError
 from poseflow.video import probe, read_frames
 
-from .clips import COLOURS, quarters_picture, read_number, write_clip
+from .clips import COLOURS, CONSTANT_S, quarters_picture, read_number, write_clip
 
-CONSTANT_S = [i / 30 for i in range(60)]
 # 30 fps, then 15, then a long pause: what a phone does when the light goes.
 VARIABLE_S = [i / 30 for i in range(20)] + [20 / 30 + i / 15 for i in range(20)] + [3.5 + i / 30 for i in range(20)]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("clips")
-
-
-@pytest.fixture(scope="module")
-def constant(folder):
-    return write_clip(folder / "constant.mp4", times_s=CONSTANT_S)
 
 
 @pytest.fixture(scope="module")

@@ -12,20 +12,9 @@ import pytest
 from poseflow.errors import VideoError
 from poseflow.video import probe, read_frames
 
-from .clips import cut_file, damage_file, quarters_picture, read_number, write_audio, write_clip
+from .clips import CONSTANT_S, cut_file, damage_file, quarters_picture, read_number, write_audio, write_clip
 
 OPEN_FILES = Path("/proc/self/fd")
-CONSTANT_S = [i / 30 for i in range(60)]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("clips")
-
-
-@pytest.fixture(scope="module")
-def constant(folder):
-    return write_clip(folder / "constant.mp4", times_s=CONSTANT_S)
 
 
 class TestBadInput:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
-from chromium import find_chromium, open_chromium
 from report_clips import REF_TIMES_S, embedded_person
 
 from poseflow.records import Segment
@@ -28,17 +25,6 @@ REPETITIONS = (
     Repetition(2.0, 3.2, 61.4, "left_wrist", 0.31),
     Repetition(3.5, 4.5, 83.0, "right_knee", 0.12),
 )
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    binary = find_chromium()
-    if binary is None:
-        if os.environ.get("POSEFLOW_REQUIRE_CHROMIUM"):
-            pytest.fail("POSEFLOW_REQUIRE_CHROMIUM is set, and there is no Chromium in CHROMIUM or on PATH")
-        pytest.skip("no Chromium: name one in the variable CHROMIUM, or put one on PATH")
-    with open_chromium(binary, tmp_path_factory.mktemp("profile")) as page:
-        yield page
 
 
 @pytest.fixture(scope="module")

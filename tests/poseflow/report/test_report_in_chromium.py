@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 
 import numpy as np
 import pytest
-from chromium import find_chromium, open_chromium
 from report_clips import QUERY_TIMES_S, REF_TIMES_S, SIZE, distance_to_path, embedded_person, known_match, known_steps
 
 from poseflow.report import write_clip_report, write_report
@@ -20,17 +18,6 @@ from ..clips import numbered_picture, write_clip
 TOLERANCE_S = 0.05
 NASTY = '</script><script>window.hacked = 1</script><img src=x onerror="window.hacked = 1">\'&quot;'
 VIDEO_TIMES = "[...document.querySelectorAll('video')].map((video, i) => video.currentTime + page.clips[i].videoStart)"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    binary = find_chromium()
-    if binary is None:
-        if os.environ.get("POSEFLOW_REQUIRE_CHROMIUM"):
-            pytest.fail("POSEFLOW_REQUIRE_CHROMIUM is set, and there is no Chromium in CHROMIUM or on PATH")
-        pytest.skip("no Chromium: name one in the variable CHROMIUM, or put one on PATH")
-    with open_chromium(binary, tmp_path_factory.mktemp("profile")) as page:
-        yield page
 
 
 @pytest.fixture(scope="module")
