@@ -18,8 +18,8 @@ from poseflow.segmentation.words import learn_codebook, word_shares
 
 WORDS = 16
 """Fewer than a clip's own clusters take: one short example must hold most words of its action. Chosen with DOUBT on ten
-compositions of CMU movements, all or half of the actions shown by one clip each: 81 % of frames right, 78 with 64 (measured once, no command prints
-it)."""
+compositions of CMU movements, all or half of the actions shown by one clip each: 81 % of frames right, 78 with 64
+(measured once, no command prints it)."""
 DOUBT = 0.25
 """Nats a frame by which a label may explain the clip worse than its own mix of poses does: where the clip holds nothing
 but one action, the two are equal."""
